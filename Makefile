@@ -1,0 +1,48 @@
+# Everything a fresh machine needs besides Python 3.11 or newer and make: each target makes its own .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test check bench clean
+
+demo: $(VENV)/installed-demo  ## sign in, chat, and survive an outage, on the emulator
+	$(BIN)/nvgateway demo
+
+test: $(VENV)/installed  ## all tests, with openai 3 and with openai 2
+	$(BIN)/python -m pytest
+	$(MAKE) --no-print-directory test-openai-2
+
+check: $(VENV)/installed  ## style, types and import layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: test-openai-2
+test-openai-2: $(VENV)-openai-2/installed
+	$(VENV)-openai-2/bin/python -m pytest -p no:cacheprovider
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed-demo: pyproject.toml $(VENV)/bin/python
+	$(PIP) install --upgrade 'pip>=25.1'
+	$(PIP) install --editable '.[cli]'
+	touch $@
+
+$(VENV)/installed: pyproject.toml $(VENV)/bin/python
+	$(PIP) install --upgrade 'pip>=25.1'
+	$(PIP) install --editable '.[cli]' --group test --group check
+	touch $@ $(VENV)/installed-demo
+
+$(VENV)-openai-2/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-openai-2
+	$(VENV)-openai-2/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
+	$(VENV)-openai-2/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[cli]' --group test 'openai<3'
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(VENV)-openai-2 .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

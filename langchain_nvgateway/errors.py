@@ -1,0 +1,128 @@
+"""Every error that this package raises on its own account.
+
+The tree (those marked * can be helped by a retry):
+
+    NVGatewayError
+    ├── ConfigurationError
+    ├── EgressDeniedError
+    ├── StarfleetError                 (ModelError)
+    │   ├── StarfleetAuthError         (ModelAuthenticationError)
+    │   └── StarfleetUnavailableError* (ModelAPIError)
+    ├── InvalidResponseError*          (ModelError)
+    ├── StreamInterruptedError*        (ModelConnectionError)
+    └── ContentFilteredError           (ModelInvalidRequestError)
+
+Answers with an error status additionally are the matching `openai` error; those classes live beside
+the chat models, so that this module stays light.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from langchain_core.exceptions import (
+    ModelAPIError,
+    ModelAuthenticationError,
+    ModelConnectionError,
+    ModelError,
+    ModelInvalidRequestError,
+)
+
+__all__ = [
+    "ConfigurationError",
+    "ContentFilteredError",
+    "EgressDeniedError",
+    "InvalidResponseError",
+    "NVGatewayError",
+    "StarfleetAuthError",
+    "StarfleetError",
+    "StarfleetUnavailableError",
+    "StreamInterruptedError",
+]
+
+ErrorT = TypeVar("ErrorT", bound=BaseException)
+
+
+def _restore(cls: type[ErrorT], args: tuple[Any, ...], state: dict[str, Any]) -> ErrorT:
+    """Rebuild an error without its `__init__`, whose signature differs from class to class."""
+    error = cls.__new__(cls)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class NVGatewayError(Exception):
+    """Root of the errors of this package; can be pickled and copied with all its data."""
+
+    status_code: Any = None
+    """HTTP status of the answer, an `int`; `None` when there was none. (`openai` types it per class.)"""
+
+    retry_after: float | None = None
+    """Seconds after which another try makes sense, `None` when nobody said."""
+
+    correlation_id: str | None = None
+    """The id that the gateway's audit log and the LangChain trace have for the call."""
+
+    def __init__(self, message: str, /, **data: Any) -> None:
+        # Not `super().__init__`: in errors that are `openai`'s as well, that would be a constructor of theirs.
+        Exception.__init__(self, message)
+        self.__dict__.update(data)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.args, self.__dict__.copy())
+
+
+class ConfigurationError(NVGatewayError):
+    """A setting is missing or malformed; the message names it and says what to do.
+
+    Not a `ValueError`, since pydantic would wrap that in its `ValidationError`.
+    """
+
+    setting: str | None = None
+    """The argument or environment variable at fault."""
+
+
+class EgressDeniedError(NVGatewayError):
+    """A request would have left for a host that nobody has allowed; nothing was sent."""
+
+    host: str | None = None
+    """Host, with its port, that the request would have gone to."""
+
+
+class StarfleetError(NVGatewayError, ModelError):
+    """No access token can be had from Starfleet."""
+
+
+class StarfleetAuthError(StarfleetError, ModelAuthenticationError):
+    """Starfleet refuses the client credentials; trying again with the same ones is useless."""
+
+
+class StarfleetUnavailableError(StarfleetError, ModelAPIError):
+    """Starfleet cannot be reached or gives broken answers; a later try may help."""
+
+    is_retryable = True
+
+
+class InvalidResponseError(NVGatewayError, ModelError):
+    """The service answered with something that is no chat completion."""
+
+    is_retryable = True
+
+    reason: str | None = None
+    """What is wrong with the answer, in a few words."""
+
+    raw: str | None = None
+    """The answer as it came, cut and with secrets removed."""
+
+
+class StreamInterruptedError(NVGatewayError, ModelConnectionError):
+    """A stream broke off after its reader had seen a part of it."""
+
+    is_retryable = True
+
+    partial: Any = None
+    """The `AIMessageChunk` so far."""
+
+
+class ContentFilteredError(NVGatewayError, ModelInvalidRequestError):
+    """The service's content filter stopped the prompt or the answer."""

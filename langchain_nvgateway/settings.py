@@ -1,0 +1,190 @@
+"""All settings, from arguments, the environment and a `.env` file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from .errors import ConfigurationError
+
+__all__ = ["PROVIDERS", "NVGatewaySettings"]
+
+PROVIDERS = ("nvidia-nim", "nvidia-gateway")
+"""Providers in the order in which they are asked."""
+
+_ROLE_MODELS = re.compile(r"nvgateway_(.+)_models")
+
+
+class NVGatewaySettings(BaseSettings):
+    """Everything that can be set; arguments win over the environment, which wins over the `.env` file.
+
+    Raises:
+        ConfigurationError: A value is malformed; the message names the variable and what it takes.
+    """
+
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, extra="ignore", populate_by_name=True, validate_default=False
+    )
+
+    starfleet_id: str | None = Field(default=None, repr=False)
+    """Client id at Starfleet."""
+
+    starfleet_secret: SecretStr | None = None
+    """Client secret at Starfleet."""
+
+    starfleet_token_url: str | None = None
+    """Token endpoint."""
+
+    starfleet_scope: str | None = None
+    """OAuth scope."""
+
+    llm_gateway_base_url: str | None = None
+    """Base URL of the NVIDIA LLM Gateway."""
+
+    llm_gateway_api_version: str | None = None
+    """Azure API version that the Gateway is asked for."""
+
+    llm_gateway_model: str | None = None
+    """Deployment of a bare `ChatNVGateway`; roles have their own."""
+
+    nvidia_llm_gateway_enabled: bool = True
+    """Whether roles may use the Gateway."""
+
+    nvidia_nim_api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("nvidia_nim_api_key", "nvidia_api_key")
+    )
+    """Key for hosted NIM."""
+
+    nvidia_nim_base_url: str | None = None
+    """Base URL of NIM."""
+
+    nvidia_nim_status_url: str | None = None
+    """Where NIM's answers that take long are polled."""
+
+    fallback_order: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=PROVIDERS, validation_alias="nvgateway_fallback_order"
+    )
+    """Providers in the order in which they are asked."""
+
+    request_timeout: float = Field(default=180.0, gt=0, validation_alias="nvgateway_request_timeout")
+    """Seconds for a call."""
+
+    first_token_timeout: float = Field(default=60.0, gt=0, validation_alias="nvgateway_first_token_timeout")
+    """Seconds until the first token of a stream."""
+
+    max_tokens: int = Field(default=10_000, gt=0, validation_alias="nvgateway_max_tokens")
+    """Longest answer in tokens."""
+
+    role_models: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Models of roles as `provider:model`, from the variables `NVGATEWAY_<ROLE>_MODELS`."""
+
+    def __init__(self, **values: Any) -> None:
+        problem: ConfigurationError | None = None
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            problem = _named(error)
+        if problem:
+            raise problem
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Add the variables whose names hold the name of a role."""
+        roles = _RoleModelsSource(settings_cls, env_settings, dotenv_settings)
+        return init_settings, env_settings, dotenv_settings, roles
+
+    @field_validator("fallback_order", mode="before")
+    @classmethod
+    def _split_order(cls, value: object) -> object:
+        names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+        if not isinstance(names, list | tuple) or not names or any(name not in PROVIDERS for name in names):
+            msg = f"give some of {', '.join(PROVIDERS)}, separated by commas"
+            raise ValueError(msg)
+        return tuple(dict.fromkeys(names))
+
+    @field_validator("role_models", mode="after")
+    @classmethod
+    def _check_models(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for role, models in value.items():
+            for model in models:
+                provider, colon, name = model.partition(":")
+                if not colon or not name or provider not in PROVIDERS:
+                    msg = (
+                        f"NVGATEWAY_{role.upper().replace('-', '_')}_MODELS has {model!r}; give `provider:model` "
+                        f"with a provider among {', '.join(PROVIDERS)}, separated by commas"
+                    )
+                    raise ValueError(msg)
+        return value
+
+    def models_of(self, role: str) -> tuple[str, ...]:
+        """Return the models that are set for a role, as `provider:model`; empty if none are."""
+        return self.role_models.get(role.lower().replace("-", "_"), ())
+
+
+class _RoleModelsSource(PydanticBaseSettingsSource):
+    """`NVGATEWAY_<ROLE>_MODELS` for any role."""
+
+    def __init__(self, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._sources = [source for source in sources if isinstance(source, EnvSettingsSource | DotEnvSettingsSource)]
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        models: dict[str, tuple[str, ...]] = {}
+        for source in reversed(self._sources):
+            for name, value in source.env_vars.items():
+                found = _ROLE_MODELS.fullmatch(name.lower())
+                if found and value:
+                    models[found[1]] = tuple(part.strip() for part in value.split(",") if part.strip())
+        return {"role_models": models} if models else {}
+
+
+def settings_from(env_file: str | Path | None) -> NVGatewaySettings:
+    """Return the settings of the environment and of a `.env` file.
+
+    Raises:
+        ConfigurationError: The file is named but is not there, or a value is malformed.
+    """
+    if env_file is not None and not Path(env_file).is_file():
+        msg = f"The env_file {str(env_file)!r} is not there; give the path of a .env file, or None to read none."
+        raise ConfigurationError(msg, setting="env_file")
+    return NVGatewaySettings(_env_file=env_file)
+
+
+def _named(error: ValidationError) -> ConfigurationError:
+    """Return an error that names the variables, without the values, since those may be secrets."""
+    problems = []
+    for item in error.errors(include_input=False, include_url=False):
+        name = str(item["loc"][0]) if item["loc"] else "settings"
+        variable = _variable(name)
+        message = item["msg"].removeprefix("Value error, ")
+        problems.append(message if message.startswith("NVGATEWAY_") else f"{variable}: {message}")
+    # The first word is the variable: "NVGATEWAY_MAX_TOKENS: …", "NVGATEWAY_PLANNER_MODELS has …".
+    setting = problems[0].split()[0].rstrip(":")
+    return ConfigurationError(f"Malformed setting. {'; '.join(problems)}.", setting=setting)
+
+
+def _variable(name: str) -> str:
+    field = NVGatewaySettings.model_fields.get(name)
+    alias = field.validation_alias if field else None
+    return (alias if isinstance(alias, str) else name).upper()
