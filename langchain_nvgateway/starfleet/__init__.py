@@ -1,0 +1,9 @@
+"""OAuth2 client-credentials tokens from Starfleet, shared by threads, tasks, loops and copies."""
+
+from __future__ import annotations
+
+from .provider import DEFAULT_SCOPE, StarfleetTokenProvider
+from .schedule import TokenState
+from .sharing import shared_provider
+
+__all__ = ["DEFAULT_SCOPE", "StarfleetTokenProvider", "TokenState", "shared_provider"]
