@@ -1,0 +1,150 @@
+"""LangChain's results from checked replies and chunks, by langchain-openai's own converters."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import AIMessageChunk
+from langchain_core.messages.ai import add_ai_message_chunks
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from pydantic import TypeAdapter, ValidationError
+
+from ..errors import NVGatewayError
+from .call_flow import CallPlan, Completion
+from .payloads import RequestParts
+from .service_errors import error_from_broken_answer
+
+if TYPE_CHECKING:
+    from .sealed_chat_model import SealedChatModel
+
+__all__ = ["StreamAssembly", "chat_result"]
+
+_CONVERTER_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
+
+
+def chat_result(model: SealedChatModel, completion: Completion, plan: CallPlan, parts: RequestParts) -> ChatResult:
+    """Return the result for a whole answer.
+
+    Raises:
+        InvalidResponseError: LangChain cannot read it, or it does not satisfy the wanted class.
+    """
+    reply, headers = completion.reply, completion.headers
+    info = _metadata(model, headers, plan)
+    failure: NVGatewayError
+    try:
+        result = model._create_chat_result(reply)
+        for generation, choice in zip(result.generations, reply["choices"], strict=True):
+            own = {name: choice[name] for name in ("finish_reason", "logprobs") if name in choice}
+            generation.generation_info = {**own, **info}
+            extra = _structured(choice["message"], parts)
+            generation.message.additional_kwargs.update(extra)
+        return result
+    except ValidationError as problem:
+        failure = _unreadable(plan, headers, reply, _told(problem))
+    except _CONVERTER_ERRORS as problem:
+        failure = _unreadable(plan, headers, reply, f"a reply that cannot be read ({type(problem).__name__})")
+    raise failure
+
+
+class StreamAssembly:
+    """Turn the chunks of one stream into LangChain's, and its end into the last chunk or an error."""
+
+    def __init__(self, model: SealedChatModel, headers: dict[str, str], plan: CallPlan, parts: RequestParts) -> None:
+        self._model = model
+        self._headers = headers
+        self._plan = plan
+        self._parts = parts
+        self._chunk_class: type = AIMessageChunk
+        self._seen: list[AIMessageChunk] = []
+
+    def add(self, chunk: dict[str, Any]) -> list[ChatGenerationChunk]:
+        """Return what a chunk becomes; nothing for one that says nothing.
+
+        Raises:
+            InvalidResponseError: LangChain cannot read it.
+        """
+        generation: ChatGenerationChunk | None = None
+        problem_name = ""
+        try:
+            generation = self._model._convert_chunk_to_generation_chunk(chunk, self._chunk_class, None)
+        except _CONVERTER_ERRORS as problem:
+            problem_name = type(problem).__name__
+        if problem_name:
+            reason = f"a chunk that cannot be read ({problem_name})"
+            raise self._with_partial(_unreadable(self._plan, self._headers, chunk, reason))
+        if generation is None:
+            return []
+        if any(choice.get("finish_reason") for choice in chunk["choices"]):
+            # Once per stream: LangChain joins the texts in the metadata of all chunks.
+            metadata = _metadata(self._model, self._headers, self._plan)
+            generation.generation_info = {**(generation.generation_info or {}), **metadata}
+        self._chunk_class = type(generation.message)
+        if isinstance(generation.message, AIMessageChunk):
+            self._seen.append(generation.message)
+        return [generation]
+
+    def end(self, failure: NVGatewayError | None) -> list[ChatGenerationChunk]:
+        """Return the last chunk, which holds the parsed answer if a class was asked for.
+
+        Raises:
+            NVGatewayError: The stream broke off; `.partial` is what came of it.
+        """
+        if failure:
+            raise self._with_partial(failure)
+        if self._parts.schema is None:
+            return []
+        whole = self._joined()
+        message = {"content": whole.text if whole else "", "refusal": whole and whole.additional_kwargs.get("refusal")}
+        try:
+            extra = _structured(message, self._parts)
+        except ValidationError as problem:
+            told = _told(problem)
+        else:
+            return [ChatGenerationChunk(message=AIMessageChunk(content="", additional_kwargs=extra))]
+        raise self._with_partial(_unreadable(self._plan, self._headers, message, told))
+
+    def _with_partial(self, failure: NVGatewayError) -> NVGatewayError:
+        failure.partial = self._joined()  # type: ignore[attr-defined]
+        return failure
+
+    def _joined(self) -> AIMessageChunk | None:
+        if not self._seen:
+            return None
+        whole = add_ai_message_chunks(*self._seen)
+        # LangChain completes cut arguments by guessing; nobody may run a call that is not whole.
+        whole.tool_calls, whole.invalid_tool_calls = [], []
+        return whole
+
+
+def _metadata(model: SealedChatModel, headers: dict[str, str], plan: CallPlan) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "correlation_id": plan.correlation_id,
+        "nvgateway": {"provider": model.provider, "model": plan.model},
+    }
+    request_id = headers.get("nvcf-reqid") or headers.get("x-request-id")
+    if request_id:
+        found["request_id"] = request_id
+    if model.include_response_headers:
+        found["headers"] = dict(headers)
+    return found
+
+
+def _structured(message: dict[str, Any], parts: RequestParts) -> dict[str, Any]:
+    """Return what langchain-openai's parser looks for when a class was asked for."""
+    if parts.schema is None:
+        refusal = message.get("refusal")
+        return {"refusal": refusal} if refusal else {}
+    content = message.get("content")
+    parsed = TypeAdapter(parts.schema).validate_json(content) if isinstance(content, str) and content else None
+    return {"parsed": parsed, "refusal": message.get("refusal")}
+
+
+def _told(problem: ValidationError) -> str:
+    """Return what is wrong with an answer, without the answer."""
+    places = [f"{'.'.join(map(str, item['loc'])) or 'the answer'}: {item['msg']}" for item in problem.errors()[:3]]
+    return f"an answer that does not satisfy the schema ({'; '.join(places)})"
+
+
+def _unreadable(plan: CallPlan, headers: dict[str, str], answer: dict[str, Any], reason: str) -> NVGatewayError:
+    return error_from_broken_answer(plan.call(), 200, headers, json.dumps(answer, default=str).encode(), reason)

@@ -1,0 +1,230 @@
+"""One model call as a plan: which requests to send, when to try again, when to give up.
+
+The flow is a generator without I/O. It yields steps (`Authorize`, `Send`, `ReadBody`, `ReadFirstToken`, `Wait`)
+and is sent their outcomes; `request_path` carries the steps out, in threads and in event loops alike.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urljoin
+
+from pydantic import SecretStr
+
+from ..deadlines import Deadline
+from ..egress import Origins
+from ..errors import EgressDeniedError, NVGatewayError
+from ..sealed_http import HTTPRequest, HTTPResponse, TransportError
+from .chunk_reader import OpenStream
+from .envelopes import BrokenEnvelopeError, checked_completion, parsed_json
+from .service_errors import (
+    Call,
+    error_from_answer,
+    error_from_broken_answer,
+    error_from_event,
+    error_from_filter,
+    error_without_answer,
+)
+
+__all__ = ["Authorize", "CallPlan", "Completion", "ReadBody", "ReadFirstToken", "Send", "Step", "Wait", "call_flow"]
+
+LONGEST_RETRY_AFTER = 30.0
+"""Seconds that a model used alone waits because a service asks it to; a longer wait fails at once."""
+
+MAX_REPLY_BYTES = 64 * 1024 * 1024
+_MAX_ERROR_BYTES = 256 * 1024
+_MAX_REDIRECTS = 3
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class CallPlan:
+    """Everything that stays the same for all attempts of one call."""
+
+    service: str
+    model: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    correlation_id: str
+    stream: bool
+    max_retries: int
+    deadline: Deadline
+    origins: Origins
+    status_url: str | None = None
+    """Where the answer of a request that is still running (202) can be had."""
+
+    def call(self, bearer: SecretStr | None = None) -> Call:
+        """Return what an error of this call says about it."""
+        secrets = (bearer.get_secret_value(),) if bearer else ()
+        return Call(self.service, self.model, self.url.partition("?")[0], self.correlation_id, secrets)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A whole answer and the headers that came with it."""
+
+    reply: dict[str, Any]
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Authorize:
+    """Get the bearer for the next attempt, after a replacement of the one that was refused, if any."""
+
+    refused: SecretStr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a request; the outcome is an `HTTPResponse` or a `TransportError`."""
+
+    request: HTTPRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBody:
+    """Read a body up to a limit and close it; the outcome is `bytes` or a `TransportError`."""
+
+    response: HTTPResponse
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFirstToken:
+    """Read a stream up to its first token; the outcome is an `OpenStream` or the error of the attempt."""
+
+    response: HTTPResponse
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Let some time go by."""
+
+    seconds: float
+
+
+Step = Authorize | Send | ReadBody | ReadFirstToken | Wait
+Outcome = Completion | OpenStream | NVGatewayError
+Flow = Generator[Step, Any, Outcome]
+
+
+def call_flow(plan: CallPlan) -> Flow:
+    """Bring one call to its answer, or to the typed error that its last attempt ended with."""
+    retries = 0
+    may_refresh = True
+    bearer: SecretStr = yield Authorize()
+    while True:
+        outcome = yield from _attempt(plan, plan.call(bearer), bearer)
+        if not isinstance(outcome, NVGatewayError):
+            return outcome
+        if outcome.status_code == 401 and may_refresh:
+            may_refresh = False
+            fresh: SecretStr = yield Authorize(refused=bearer)
+            if fresh != bearer:
+                bearer = fresh
+                continue
+        delay = _delay_before_retry(outcome, retries, plan)
+        if delay is None:
+            return outcome
+        retries += 1
+        yield Wait(delay)
+        bearer = yield Authorize()
+
+
+def _attempt(plan: CallPlan, call: Call, bearer: SecretStr) -> Flow:
+    authorization = {"Authorization": f"Bearer {bearer.get_secret_value()}"}
+    request = HTTPRequest("POST", plan.url, {**plan.headers, **authorization}, plan.body)
+    redirects = polls = 0
+    while True:
+        response: HTTPResponse | TransportError = yield Send(request)
+        if isinstance(response, TransportError):
+            return error_without_answer(call, str(response), timed_out=response.timed_out)
+        status = response.status
+        if status in (307, 308) and redirects < _MAX_REDIRECTS:
+            yield ReadBody(response, _MAX_ERROR_BYTES)
+            target = _redirect_target(plan, request.url, response)
+            if isinstance(target, EgressDeniedError):
+                return target
+            if target:
+                redirects += 1
+                request = HTTPRequest(request.method, target, request.headers, request.body)
+                continue
+        if status == 202 and plan.status_url:
+            yield ReadBody(response, _MAX_ERROR_BYTES)
+            request_id = response.headers.get("nvcf-reqid", "")
+            if _REQUEST_ID.fullmatch(request_id):
+                polls += 1
+                yield Wait(min(0.2 * polls, 2.0, plan.deadline.remaining()))
+                request = HTTPRequest("GET", f"{plan.status_url}/{request_id}", {**plan.headers, **authorization})
+                if plan.deadline.remaining() > 0:
+                    continue
+                return error_without_answer(call, f"still running after {polls} polls", timed_out=True)
+        if status // 100 == 2 and plan.stream:
+            stream: OpenStream | NVGatewayError = yield ReadFirstToken(response, call)
+            return stream
+        return (yield from _whole_answer(plan, call, request, response))
+
+
+def _whole_answer(plan: CallPlan, call: Call, request: HTTPRequest, response: HTTPResponse) -> Flow:
+    good = response.status // 100 == 2
+    limit = MAX_REPLY_BYTES if good else _MAX_ERROR_BYTES
+    body: bytes | TransportError = yield ReadBody(response, limit)
+    if isinstance(body, TransportError):
+        if not good:
+            return error_from_answer(call, response.status, response.headers, b"")
+        return error_without_answer(call, str(body), timed_out=body.timed_out)
+    if response.status // 100 == 3:
+        target = _redirect_target(plan, request.url, response)
+        if isinstance(target, EgressDeniedError):
+            return target
+        reason = "a redirect (set the base URL to where the service really is)"
+        return error_from_broken_answer(call, response.status, response.headers, body, reason)
+    if not good:
+        return error_from_answer(call, response.status, response.headers, body)
+    try:
+        if len(body) > limit:
+            raise BrokenEnvelopeError(f"more than {limit >> 20} MiB")
+        reply = parsed_json(body)
+        if reply.get("error"):
+            return error_from_event(call, reply)
+        reply = checked_completion(reply)
+    except BrokenEnvelopeError as problem:
+        return error_from_broken_answer(call, response.status, response.headers, body, str(problem))
+    if any(choice.get("finish_reason") == "content_filter" for choice in reply["choices"]):
+        return error_from_filter(call)
+    return Completion(reply, response.headers)
+
+
+def _redirect_target(plan: CallPlan, url: str, response: HTTPResponse) -> str | EgressDeniedError | None:
+    """Return where a redirect leads, or the error if that is a place that is not allowed."""
+    location = response.headers.get("location")
+    if not location:
+        return None
+    try:
+        target = urljoin(url, location)
+        plan.origins.check(target)
+    except ValueError:
+        return None
+    except EgressDeniedError as denied:
+        return denied.with_traceback(None)
+    return target
+
+
+def _delay_before_retry(error: NVGatewayError, retries: int, plan: CallPlan) -> float | None:
+    """Return the seconds until the next attempt, or `None` when there is to be none."""
+    if retries >= plan.max_retries or not getattr(error, "is_retryable", False):
+        return None
+    if error.retry_after is not None:
+        # Spread upwards only: earlier than asked would be refused again.
+        delay = error.retry_after * random.uniform(1.0, 1.1)
+        longest = LONGEST_RETRY_AFTER * 1.1
+    else:
+        delay = min(0.5 * 2.0**retries, 8.0) * random.uniform(0.5, 1.0)
+        longest = 8.0
+    return delay if delay <= longest and delay < plan.deadline.remaining() else None

@@ -1,0 +1,267 @@
+"""The chunks of a chat completion from the bytes of a streamed answer.
+
+Failures are values here (`failure`), raised by the chat model: a traceback that shows local variables must
+not show the bytes of a server that echoes secrets.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Generator, Iterator
+from typing import Any
+
+from ..deadlines import Deadline
+from ..errors import ContentFilteredError, NVGatewayError, StreamInterruptedError
+from ..sealed_http import HTTPResponse, TransportError
+from .envelopes import BrokenEnvelopeError, as_chunk, checked_chunk, checked_completion, has_content, parsed_json
+from .event_stream import MAX_EVENT_BYTES, EventDecoder, EventTooLargeError
+from .service_errors import (
+    Call,
+    error_from_broken_answer,
+    error_from_event,
+    error_from_filter,
+    error_without_answer,
+)
+
+__all__ = ["ChunkReader", "OpenStream"]
+
+SECONDS_AFTER_FINISH = 5.0
+"""How long the usage and the end of a stream may come after its finish reason."""
+
+SECONDS_AFTER_DONE = 0.25
+"""How long the end of a stream is awaited after `[DONE]`, so that its connection can be used again."""
+
+Chunk = dict[str, Any]
+
+
+class ChunkReader:
+    """Turn pieces of a body into checked chunks; knows whether the answer has begun and is complete.
+
+    Args:
+        call: What errors say about the call.
+        headers: Headers of the answer; a server that does not stream answers with one JSON object.
+    """
+
+    def __init__(self, call: Call, headers: dict[str, str]) -> None:
+        self._call = call
+        self._headers = headers
+        self._decoder = EventDecoder()
+        content_type = headers.get("content-type", "").lower()
+        self._is_whole = "json" in content_type or "html" in content_type
+        self._whole = bytearray()
+        self._is_empty = True
+        self.has_begun = False
+        self.is_finished = False
+        self.is_done = False
+        self.failure: NVGatewayError | None = None
+
+    def feed(self, piece: bytes) -> list[Chunk]:
+        """Return the chunks that end in this piece, up to a failure."""
+        if self._is_whole:
+            self._whole += piece
+            if len(self._whole) > MAX_EVENT_BYTES:
+                self._fail(f"more than {MAX_EVENT_BYTES >> 20} MiB")
+            return []
+        try:
+            events = self._decoder.feed(piece)
+        except EventTooLargeError:
+            self._fail(f"an event of more than {MAX_EVENT_BYTES >> 20} MiB")
+            return []
+        return self._chunks(events)
+
+    def end(self, problem: str | None = None, *, timed_out: bool = False) -> list[Chunk]:
+        """Return the last chunks when the body is over.
+
+        Args:
+            problem: Why it ended, when that was not the server's will.
+            timed_out: Whether time ran out.
+        """
+        if self.failure:
+            return []
+        if self._is_whole and not problem:
+            return self._chunks([bytes(self._whole)])
+        chunks = [] if problem else self._chunks(self._decoder.end())
+        if self._is_empty and not problem:
+            self._fail("an empty stream")
+        if not self.is_finished and not self.failure:
+            if self.is_done or not problem:
+                problem = "the stream ended without a finish reason"
+            self.failure = self._interrupted(problem, timed_out=timed_out and not self.is_done)
+        return chunks
+
+    def _chunks(self, events: list[bytes]) -> list[Chunk]:
+        chunks = []
+        for event in events:
+            self._is_empty = False
+            if event.strip() == b"[DONE]":
+                self.is_done = True
+            elif not self.is_done and not self.failure:
+                chunk = self._chunk(event)
+                if chunk:
+                    chunks.append(chunk)
+        return chunks
+
+    def _chunk(self, event: bytes) -> Chunk | None:
+        try:
+            chunk = parsed_json(event) if self._is_whole else _parsed_event(event)
+            if chunk.get("error"):
+                self.failure = self._reported(error_from_event(self._call, chunk))
+                return None
+            chunk = as_chunk(checked_completion(chunk)) if self._is_whole else checked_chunk(chunk)
+        except BrokenEnvelopeError as problem:
+            self._fail(str(problem), event)
+            return None
+        for choice in chunk["choices"]:
+            finish_reason = choice.get("finish_reason")
+            if finish_reason == "content_filter":
+                self.failure = error_from_filter(self._call)
+                return None
+            self.is_finished = self.is_finished or bool(finish_reason)
+        self.has_begun = self.has_begun or has_content(chunk)
+        return chunk
+
+    def _fail(self, reason: str, body: bytes = b"") -> None:
+        if self.has_begun:
+            self.failure = self._interrupted(f"the service sent {reason}")
+        else:
+            self.failure = error_from_broken_answer(self._call, 200, self._headers, body, reason)
+
+    def _interrupted(self, problem: str, *, timed_out: bool = False) -> NVGatewayError:
+        if not self.has_begun:
+            return error_without_answer(self._call, problem, timed_out=timed_out)
+        return StreamInterruptedError(
+            f"{self._call.who}: the answer broke off: {problem}. What came is in `.partial`; ask again.",
+            correlation_id=self._call.correlation_id,
+        )
+
+    def _reported(self, error: NVGatewayError) -> NVGatewayError:
+        """Return the error for one that the service reports within the stream."""
+        if not self.has_begun or isinstance(error, ContentFilteredError):
+            return error
+        interrupted = self._interrupted(f"the service reports: {getattr(error, 'message', error)}")
+        interrupted.__cause__ = error
+        return interrupted
+
+
+class OpenStream:
+    """A stream whose first token is there; iterate `chunks` or `achunks` once, look at `failure`, close it."""
+
+    def __init__(self, response: HTTPResponse, call: Call, deadline: Deadline) -> None:
+        self.headers = response.headers
+        self._response = response
+        self._reader = ChunkReader(call, response.headers)
+        self._deadline = deadline
+        self._ahead: list[Chunk] = []
+        self._is_over = False
+        self._pieces: Iterator[bytes] = iter(())
+        self._apieces: AsyncGenerator[bytes, None] | None = None
+
+    @property
+    def failure(self) -> NVGatewayError | None:
+        """Why the stream broke off, `None` if it did not."""
+        return self._reader.failure
+
+    def read_first_token(self) -> None:
+        """Read up to the first chunk that brings something of the answer, or to a `failure`."""
+        self._pieces = self._response.chunks()
+        try:
+            for piece in self._pieces:
+                self._ahead += self._reader.feed(piece)
+                if self._reader.has_begun or self.failure:
+                    return
+            self._ahead += self._ended()
+        except TransportError as problem:
+            self._ahead += self._ended(problem)
+
+    async def aread_first_token(self) -> None:
+        """Do what `read_first_token` does."""
+        self._apieces = self._response.achunks()
+        try:
+            async for piece in self._apieces:
+                self._ahead += self._reader.feed(piece)
+                if self._reader.has_begun or self.failure:
+                    return
+            self._ahead += self._ended()
+        except TransportError as problem:
+            self._ahead += self._ended(problem)
+
+    def chunks(self, longest_gap: float) -> Generator[Chunk, None, None]:
+        """Yield the chunks, the first ones included, up to the end or a `failure`.
+
+        Args:
+            longest_gap: Seconds without anything of the answer after which the stream counts as dead.
+        """
+        yield from self._ahead
+        if self._is_over:
+            return
+        self._limit_wait(longest_gap, self._ahead)
+        try:
+            for piece in self._pieces:
+                chunks = self._reader.feed(piece)
+                yield from chunks
+                if self.failure:
+                    return
+                self._limit_wait(longest_gap, chunks)
+            last = self._ended()
+        except TransportError as problem:
+            last = self._ended(problem)
+        yield from last
+
+    async def achunks(self, longest_gap: float) -> AsyncGenerator[Chunk, None]:
+        """Do what `chunks` does."""
+        for chunk in self._ahead:
+            yield chunk
+        if self._is_over or self._apieces is None:
+            return
+        self._limit_wait(longest_gap, self._ahead)
+        try:
+            async for piece in self._apieces:
+                chunks = self._reader.feed(piece)
+                for chunk in chunks:
+                    yield chunk
+                if self.failure:
+                    return
+                self._limit_wait(longest_gap, chunks)
+            last = self._ended()
+        except TransportError as problem:
+            last = self._ended(problem)
+        for chunk in last:
+            yield chunk
+
+    def close(self) -> None:
+        """Give the connection back, or close it if the stream is not over."""
+        self._response.close()
+
+    async def aclose(self) -> None:
+        """Give the connection back, or close it if the stream is not over."""
+        if self._apieces is not None:
+            await self._apieces.aclose()
+        await self._response.aclose()
+
+    def _ended(self, problem: TransportError | None = None) -> list[Chunk]:
+        self._is_over = True
+        if problem is None:
+            return self._reader.end()
+        return self._reader.end(str(problem), timed_out=problem.timed_out)
+
+    def _limit_wait(self, longest_gap: float, chunks: list[Chunk]) -> None:
+        """Set the limit for the next piece, counted from when the reader asks for it.
+
+        So a slow reader is not taken for a slow service; and a server that sends comments or empty chunks
+        for ever does not keep a dead stream alive.
+        """
+        if any(map(has_content, chunks)):
+            self._deadline.move(longest_gap)
+        if self._reader.is_finished or self._reader.is_done:
+            longest = SECONDS_AFTER_DONE if self._reader.is_done else SECONDS_AFTER_FINISH
+            self._deadline.move(min(self._deadline.remaining(), longest))
+
+
+def _parsed_event(event: bytes) -> Chunk:
+    try:
+        chunk = json.loads(event)
+    except (ValueError, RecursionError):
+        raise BrokenEnvelopeError("an event that is not JSON") from None
+    if not isinstance(chunk, dict):
+        raise BrokenEnvelopeError("an event that is not an object")
+    return chunk

@@ -1,0 +1,97 @@
+"""Hosted NVIDIA NIM as a LangChain chat model."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from langchain_core.language_models import LanguageModelInput
+from pydantic import Field, model_validator
+
+from ..egress import checked_url, origin_of
+from ..environment import first_set
+from ..errors import ConfigurationError
+from .credentials import Credential, KeyCredential
+from .sealed_chat_model import SealedChatModel
+
+__all__ = ["ChatNIM"]
+
+DEFAULT_BASE_URL = "https://integrate.api.nvidia.com/v1"
+DEFAULT_STATUS_URL = "https://api.nvcf.nvidia.com/v2/nvcf/pexec/status"
+_STATUS_PATH = "/v2/nvcf/pexec/status"
+
+
+class ChatNIM(SealedChatModel):
+    """Chat model for hosted NVIDIA NIM.
+
+    What is not given comes from the environment: `NVIDIA_NIM_API_KEY` (or `NVIDIA_API_KEY`),
+    `NVIDIA_NIM_BASE_URL`, and `NVIDIA_NIM_STATUS_URL`, where answers that take long (status 202) are polled.
+
+    Raises:
+        ConfigurationError: A setting is missing or malformed; the message names it.
+
+    Example:
+        ```python
+        from langchain_nvgateway import ChatNIM
+
+        model = ChatNIM(temperature=0)
+        model.invoke("Say hello")
+        ```
+    """
+
+    service: ClassVar[str] = "hosted NIM"
+    provider: ClassVar[str] = "nvidia-nim"
+    base_url_setting: ClassVar[str] = "NVIDIA_NIM_BASE_URL (base_url)"
+
+    model_name: str = Field(default="meta/llama-4-scout-17b-16e-instruct", alias="model")
+    """Name of the model, with its publisher."""
+
+    status_url: str | None = None
+    """Where requests that are still running are polled: `{status_url}/{request id}`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_nim_settings(cls, values: dict[str, Any]) -> dict[str, Any]:
+        values = dict(values)
+        if values.get("openai_api_base") is None and values.get("base_url") is None:
+            values.pop("base_url", None)
+            values["openai_api_base"] = first_set("NVIDIA_NIM_BASE_URL") or DEFAULT_BASE_URL
+        if values.get("openai_api_key") is None and values.get("api_key") is None:
+            values.pop("api_key", None)
+            values["openai_api_key"] = first_set("NVIDIA_NIM_API_KEY", "NVIDIA_API_KEY")
+        if values.get("status_url") is None:
+            values["status_url"] = first_set("NVIDIA_NIM_STATUS_URL")
+        return values
+
+    def _service_urls(self) -> list[str]:
+        base = self.openai_api_base or ""
+        if self.status_url:
+            self.status_url = checked_url(self.status_url, setting="NVIDIA_NIM_STATUS_URL (status_url)")
+        elif origin_of(base) == origin_of(DEFAULT_BASE_URL):
+            self.status_url = DEFAULT_STATUS_URL
+        else:
+            parts = urlsplit(base)
+            self.status_url = f"{parts.scheme}://{parts.netloc}{_STATUS_PATH}"
+        return [base, self.status_url]
+
+    def _credential(self) -> Credential:
+        if not self.openai_api_key:
+            msg = "Missing NVIDIA_NIM_API_KEY: set it (or NVIDIA_API_KEY) in the environment or pass api_key."
+            raise ConfigurationError(msg, setting="NVIDIA_NIM_API_KEY")
+        return KeyCredential(self.openai_api_key, setting="NVIDIA_NIM_API_KEY (api_key)")
+
+    def _url(self, model: str) -> str:
+        return f"{self.openai_api_base or ''}/chat/completions"
+
+    def _get_request_payload(self, input_: LanguageModelInput, *, stop: Any = None, **kwargs: Any) -> dict[str, Any]:
+        payload: dict[str, Any] = super()._get_request_payload(input_, stop=stop, **kwargs)
+        for message in payload["messages"]:
+            # NIM takes lists of parts from users only.
+            if message["role"] != "user" and isinstance(message.get("content"), list):
+                parts = message["content"]
+                message["content"] = "".join(part.get("text", "") for part in parts if isinstance(part, dict)) or None
+        return payload
+
+    @property
+    def _status_url(self) -> str | None:
+        return self.status_url

@@ -1,0 +1,93 @@
+"""The body of a chat completion request from what langchain-openai makes of a call."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from openai.lib._parsing._completions import type_to_response_format_param
+
+__all__ = ["RequestParts", "is_reasoning_model", "request_parts"]
+
+_REASONING = re.compile(r"^(o\d|gpt-5(?!-chat))", re.IGNORECASE)
+
+_REFUSED_BY_REASONING = (
+    # https://learn.microsoft.com/azure/ai-foundry/openai/how-to/reasoning ("Not supported")
+    "temperature",
+    "top_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "logprobs",
+    "top_logprobs",
+    "logit_bias",
+)
+_OWN_HEADERS = frozenset(
+    {"authorization", "api-key", "host", "content-length", "content-type", "transfer-encoding", "connection"}
+    | {"accept-encoding", "correlationid"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestParts:
+    """What a call brings to its request, sorted by where it goes."""
+
+    model: str
+    body: bytes = field(repr=False)
+    headers: dict[str, str] = field(repr=False)
+    query: str
+    timeout: Any
+    schema: type | None
+    """Class that the answer is parsed into (`response_format` given as a class)."""
+
+
+def is_reasoning_model(model: str) -> bool:
+    """Whether a model is of the o-series or of gpt-5, which take fewer parameters than the others."""
+    return bool(_REASONING.match(model))
+
+
+def request_parts(payload: dict[str, Any], *, headers: Mapping[str, Any], query: Mapping[str, Any]) -> RequestParts:
+    """Sort a payload as langchain-openai builds it for the SDK.
+
+    Args:
+        payload: Keyword arguments of the SDK's `chat.completions.create`.
+        headers: Headers of the user's own (`default_headers`).
+        query: Query parameters of the user's own (`default_query`).
+    """
+    payload = _adapted({name: value for name, value in payload.items() if not _is_not_given(value)})
+    own_headers = {**headers, **(payload.pop("extra_headers", None) or {})}
+    own_query = {**query, **(payload.pop("extra_query", None) or {})}
+    timeout = payload.pop("timeout", None)
+    payload.update(payload.pop("extra_body", None) or {})
+    schema = payload.get("response_format")
+    if isinstance(schema, type):
+        payload["response_format"] = type_to_response_format_param(schema)
+    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    return RequestParts(
+        model=str(payload.get("model", "")),
+        # A lone surrogate is no character and has no encoding; `?` is what it is shown as.
+        body=text.encode("utf-8", "replace"),
+        headers={name: str(value) for name, value in own_headers.items() if name.lower() not in _OWN_HEADERS},
+        query=urlencode({name: str(value) for name, value in own_query.items()}),
+        timeout=timeout,
+        schema=schema if isinstance(schema, type) else None,
+    )
+
+
+def _adapted(payload: dict[str, Any]) -> dict[str, Any]:
+    """Leave out or rename what the model does not take."""
+    if not is_reasoning_model(str(payload.get("model", ""))):
+        return payload
+    payload = {name: value for name, value in payload.items() if name not in _REFUSED_BY_REASONING}
+    if "max_tokens" in payload:
+        limit = payload.pop("max_tokens")
+        payload.setdefault("max_completion_tokens", limit)
+    return payload
+
+
+def _is_not_given(value: object) -> bool:
+    """Whether a value is one of the SDK's markers for "leave this out"."""
+    return type(value).__name__ in ("NotGiven", "Omit")

@@ -1,0 +1,360 @@
+"""A `BaseChatOpenAI` whose requests take our own path: sealed, typed errors, one correlation id per call.
+
+LangChain's side (messages, tools, structured output, callbacks) is langchain-openai's; what it would do with
+the `openai` SDK and with the environment is replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
+from functools import lru_cache
+from typing import Any, ClassVar, Self
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.language_models.base import LangSmithParams
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages.utils import count_tokens_approximately
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import RunnableConfig
+from langchain_openai.chat_models.base import BaseChatOpenAI
+from pydantic import Field, PrivateAttr, model_validator
+
+from ..deadlines import Deadline
+from ..egress import checked_url
+from ..errors import ConfigurationError
+from ..sealed_http import SealedHTTP
+from .assembly import StreamAssembly, chat_result
+from .call_flow import CallPlan, Completion
+from .chunk_reader import OpenStream
+from .correlation import awithin_call, call_of, correlation_id_of, with_run_id, within_call
+from .credentials import Credential
+from .payloads import RequestParts, request_parts
+from .request_path import RequestPath
+
+__all__ = ["SealedChatModel"]
+
+NO_LIMIT_SECONDS = 1_000_000.0
+"""What `timeout=None` means; sockets take no more than 24 days."""
+
+_OWN_CLIENTS = ("client", "async_client", "root_client", "root_async_client", "http_client", "http_async_client")
+_UNSUPPORTED = {
+    **dict.fromkeys(_OWN_CLIENTS, "requests leave through a sealed client only"),
+    "http_socket_options": "requests leave through a sealed client only",
+    "openai_proxy": "requests leave through a sealed client only",
+    "use_responses_api": "the service has chat completions only",
+}
+
+Stop = list[str] | None
+
+
+@lru_cache(maxsize=64)
+def _shared_http(urls: frozenset[str]) -> SealedHTTP:
+    """Return the client for some origins; models that are built per call share its connections."""
+    return SealedHTTP(urls)
+
+
+class SealedChatModel(BaseChatOpenAI):
+    """What `ChatNVGateway` and `ChatNIM` have in common."""
+
+    request_timeout: Any = Field(default=180.0, alias="timeout")
+    """Seconds for a whole call, retries included; in a stream, the longest silence. `None`: no limit."""
+
+    first_token_timeout: float | None = 60.0
+    """Seconds until a stream's first token, retries included; a role without content is no token."""
+
+    max_retries: int | None = 1
+    """How often a failure that a retry may help is tried again, with jitter, as `Retry-After` asks."""
+
+    stream_usage: bool | None = True
+    """Ask for token usage in streams."""
+
+    service: ClassVar[str]
+    """Name of the service in messages."""
+
+    provider: ClassVar[str]
+    """Name of the service as a provider, for traces and metadata."""
+
+    base_url_setting: ClassVar[str]
+    """Name of the setting for the base URL, for messages."""
+
+    _secret_fields: ClassVar[frozenset[str]] = frozenset({"openai_api_key"})
+    _path: RequestPath = PrivateAttr()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unsupported(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for name, why in _UNSUPPORTED.items():
+            if values.get(name):
+                msg = f"{cls.__name__} does not take `{name}`: {why}. Leave it out."
+                raise ConfigurationError(msg, setting=name)
+        return values
+
+    @model_validator(mode="after")
+    def validate_environment(self) -> Self:
+        """Check the settings and prepare the way to the service.
+
+        Has the name of the parent's validator on purpose: that one builds `openai` clients from the
+        environment, which could send requests elsewhere.
+        """
+        self.use_responses_api = False
+        self.openai_proxy = self.openai_organization = None
+        self._check_limits()
+        self.openai_api_base = checked_url(self.openai_api_base or "", setting=self.base_url_setting)
+        self._path = RequestPath(_shared_http(frozenset(self._service_urls())), self._credential())
+        return self
+
+    # -- What a service has of its own -----------------------------------------------------------------------
+
+    def _service_urls(self) -> list[str]:
+        """Return the URLs whose origins the model may talk to."""
+        return [self.openai_api_base or ""]
+
+    def _credential(self) -> Credential:
+        """Return what opens the service."""
+        raise NotImplementedError
+
+    def _url(self, model: str) -> str:
+        """Return the URL for a chat completion of `model`."""
+        raise NotImplementedError
+
+    def _service_headers(self, correlation_id: str) -> dict[str, str]:
+        """Return the headers that only this service has."""
+        return {}
+
+    @property
+    def _status_url(self) -> str | None:
+        """Where requests that are still running are asked for."""
+        return None
+
+    # -- LangChain's entry points ----------------------------------------------------------------------------
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: Stop = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        plan, parts = self._plan(messages, stop, run_manager, stream=False, **kwargs)
+        completion = self._path.run(plan)
+        assert isinstance(completion, Completion)
+        return chat_result(self, completion, plan, parts)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: Stop = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        plan, parts = self._plan(messages, stop, run_manager, stream=False, **kwargs)
+        completion = await self._path.arun(plan)
+        assert isinstance(completion, Completion)
+        return chat_result(self, completion, plan, parts)
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: Stop = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        *,
+        stream_usage: bool | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        kwargs = self._stream_kwargs(stream_usage, kwargs)
+        plan, parts = self._plan(messages, stop, run_manager, stream=True, **kwargs)
+        opened = self._path.run(plan)
+        assert isinstance(opened, OpenStream)
+        assembly = StreamAssembly(self, opened.headers, plan, parts)
+        try:
+            for chunk in opened.chunks(self._longest_gap(parts)):
+                for generation in assembly.add(chunk):
+                    if run_manager:
+                        run_manager.on_llm_new_token(generation.text, chunk=generation)
+                    yield generation
+        finally:
+            opened.close()
+        for generation in assembly.end(opened.failure):
+            if run_manager:
+                run_manager.on_llm_new_token(generation.text, chunk=generation)
+            yield generation
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: Stop = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        *,
+        stream_usage: bool | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        kwargs = self._stream_kwargs(stream_usage, kwargs)
+        plan, parts = self._plan(messages, stop, run_manager, stream=True, **kwargs)
+        opened = await self._path.arun(plan)
+        assert isinstance(opened, OpenStream)
+        assembly = StreamAssembly(self, opened.headers, plan, parts)
+        try:
+            async with aclosing(opened.achunks(self._longest_gap(parts))) as chunks:
+                async for chunk in chunks:
+                    for generation in assembly.add(chunk):
+                        if run_manager:
+                            await run_manager.on_llm_new_token(generation.text, chunk=generation)
+                        yield generation
+        finally:
+            await opened.aclose()
+        for generation in assembly.end(opened.failure):
+            if run_manager:
+                await run_manager.on_llm_new_token(generation.text, chunk=generation)
+            yield generation
+
+    # LangChain does not tell `_stream` which run it belongs to, so the id of the run is handed over beside it.
+
+    def stream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[AIMessageChunk]:
+        """Stream the answer to `input`."""
+        config = with_run_id(config)
+        return within_call(config, super().stream(input, config, **kwargs))
+
+    def astream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[AIMessageChunk]:
+        """Stream the answer to `input`."""
+        config = with_run_id(config)
+        return awithin_call(config, super().astream(input, config, **kwargs))
+
+    def _generate_with_cache(
+        self, messages: list[BaseMessage], stop: Stop = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        with call_of(run_manager):
+            return super()._generate_with_cache(messages, stop, run_manager, **kwargs)
+
+    async def _agenerate_with_cache(
+        self, messages: list[BaseMessage], stop: Stop = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        with call_of(run_manager):
+            return await super()._agenerate_with_cache(messages, stop, run_manager, **kwargs)
+
+    def _get_ls_params(self, stop: Stop = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop, **kwargs)
+        params["ls_provider"] = self.provider
+        return params
+
+    @property
+    def _llm_type(self) -> str:
+        return self.provider
+
+    def _get_llm_string(self, stop: Stop = None, **kwargs: Any) -> str:
+        # The key of LangChain's cache: the same model name on two endpoints is not the same model.
+        return f"{self._url(kwargs.get('model', self.model_name))} {super()._get_llm_string(stop=stop, **kwargs)}"
+
+    # langchain-openai would download the tokenizer, and images that a message links to, from public hosts.
+
+    def get_num_tokens(self, text: str) -> int:
+        """Return about how many tokens a text has, counted offline."""
+        return count_tokens_approximately([("human", text)], extra_tokens_per_message=0.0)
+
+    def get_num_tokens_from_messages(
+        self, messages: Sequence[BaseMessage], tools: Sequence[Any] | None = None, **kwargs: Any
+    ) -> int:
+        """Return about how many tokens messages and tools have, counted offline."""
+        return count_tokens_approximately(messages, tools=list(tools) if tools else None)
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """Refuse: the ids need a tokenizer that would have to be downloaded from a public host.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        msg = "Token ids need a download from a public host; use get_num_tokens, which counts offline."
+        raise NotImplementedError(msg)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickled without secrets; where it is unpickled, they come from the environment again.
+        given = {name: getattr(self, name) for name in self.model_fields_set if name not in self._secret_fields}
+        return _rebuilt, (type(self), {name: value for name, value in given.items() if value is not None})
+
+    # -- One call --------------------------------------------------------------------------------------------
+
+    def _plan(
+        self,
+        messages: list[BaseMessage],
+        stop: Stop,
+        run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
+        *,
+        stream: bool,
+        **kwargs: Any,
+    ) -> tuple[CallPlan, RequestParts]:
+        correlation_id = correlation_id_of(run_manager)
+        payload = self._get_request_payload(messages, stop=stop, **{**kwargs, "stream": stream})
+        parts = request_parts(payload, headers=self.default_headers or {}, query=self.default_query or {})
+        limit = self._seconds(parts)
+        if stream:
+            limit = min(limit, self.first_token_timeout or NO_LIMIT_SECONDS)
+        url = self._url(parts.model)
+        if parts.query:
+            url += ("&" if "?" in url else "?") + parts.query
+        headers = {
+            **parts.headers,
+            "Content-Type": "application/json",
+            "Accept": "text/event-stream" if stream else "application/json",
+            **self._service_headers(correlation_id),
+        }
+        plan = CallPlan(
+            service=self.service,
+            model=parts.model,
+            url=url,
+            headers=headers,
+            body=parts.body,
+            correlation_id=correlation_id,
+            stream=stream,
+            max_retries=self.max_retries or 0,
+            deadline=Deadline(limit),
+            origins=self._path.http.origins,
+            status_url=self._status_url,
+        )
+        return plan, parts
+
+    def _stream_kwargs(self, stream_usage: bool | None, kwargs: dict[str, Any]) -> dict[str, Any]:
+        if self._should_stream_usage(stream_usage, **kwargs):
+            return {**kwargs, "stream_options": {**kwargs.get("stream_options", {}), "include_usage": True}}
+        return kwargs
+
+    def _seconds(self, parts: RequestParts) -> float:
+        """Return the limit of a call in seconds."""
+        timeout = self.request_timeout if parts.timeout is None else parts.timeout
+        return NO_LIMIT_SECONDS if timeout is None else _positive(timeout, "timeout")
+
+    def _longest_gap(self, parts: RequestParts) -> float:
+        return min(self._seconds(parts), self.stream_chunk_timeout or NO_LIMIT_SECONDS)
+
+    def _check_limits(self) -> None:
+        if self.request_timeout is not None:
+            self.request_timeout = _positive(self.request_timeout, "timeout")
+        if self.first_token_timeout is not None:
+            self.first_token_timeout = _positive(self.first_token_timeout, "first_token_timeout")
+        if self.max_retries is not None and self.max_retries < 0:
+            msg = f"max_retries is {self.max_retries}; give 0 or more."
+            raise ConfigurationError(msg, setting="max_retries")
+        if self.n is not None and (self.n < 1 or (self.n > 1 and self.streaming)):
+            msg = "n has to be at least 1, and 1 when streaming."
+            raise ConfigurationError(msg, setting="n")
+
+
+def _positive(value: Any, setting: str) -> float:
+    """Return a time limit as seconds; an `httpx.Timeout` or (connect, read) pair counts with its read limit."""
+    if isinstance(value, tuple) and value:
+        value = value[-1]
+    value = getattr(value, "read", value)
+    if value is None:
+        return NO_LIMIT_SECONDS
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= NO_LIMIT_SECONDS:
+        msg = f"{setting} is {value!r}; give a number of seconds above 0, or None for no limit."
+        raise ConfigurationError(msg, setting=setting)
+    return float(value)
+
+
+def _rebuilt(cls: type[SealedChatModel], given: dict[str, Any]) -> SealedChatModel:
+    return cls(**given)

@@ -1,0 +1,311 @@
+"""What a service answered, or that it did not, as the typed error that LangChain and `openai` users expect.
+
+Each class is an `NVGatewayError`, the LangChain `ModelError` of its kind and, where there is one, the
+matching `openai` error:
+
+    BadAnswerError*         InvalidResponseError      openai.APIResponseValidationError
+    FilteredError           ContentFilteredError      openai.BadRequestError
+    ContextTooLongError     ContextOverflowError      openai.BadRequestError
+    InvalidRequestError     ModelInvalidRequestError  openai.BadRequestError
+    UnprocessableError      ModelInvalidRequestError  openai.UnprocessableEntityError
+    RefusedRequestError     ModelInvalidRequestError  openai.APIStatusError            (405, 413, …)
+    UnauthorizedError       ModelAuthenticationError  openai.AuthenticationError
+    ForbiddenError          ModelPermissionDeniedError openai.PermissionDeniedError
+    UnknownModelError       ModelNotFoundError        openai.NotFoundError
+    RetiredModelError       ModelNotFoundError        openai.APIStatusError            (410)
+    RateLimitedError*       ModelRateLimitError       openai.RateLimitError
+    ConflictError*          ModelAPIError             openai.ConflictError
+    OutageError*            ModelAPIError             openai.InternalServerError       (5xx, DEGRADED)
+    SlowServiceError*       ModelTimeoutError         openai.APIStatusError            (408, 425)
+    UnreachableError*       ModelConnectionError      openai.APIConnectionError
+    TimedOutError*          ModelTimeoutError         openai.APITimeoutError
+
+Those marked * can be helped by a retry.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import openai
+from langchain_core.exceptions import (
+    ModelAPIError,
+    ModelInvalidRequestError,
+    ModelNotFoundError,
+    ModelTimeoutError,
+)
+from langchain_openai.chat_models import base as langchain_openai
+
+from ..errors import ContentFilteredError, InvalidResponseError, NVGatewayError
+from ..failures import retry_after_seconds
+from ..http_family import httpx
+from ..redaction import redact, redact_value, shown
+
+__all__ = [
+    "Call",
+    "error_from_answer",
+    "error_from_broken_answer",
+    "error_from_event",
+    "error_from_filter",
+    "error_without_answer",
+]
+
+
+class BadAnswerError(InvalidResponseError, openai.APIResponseValidationError):
+    """The answer is no chat completion."""
+
+
+class FilteredError(ContentFilteredError, langchain_openai.OpenAIInvalidRequestError):
+    """The content filter stopped the call."""
+
+
+class ContextTooLongError(NVGatewayError, langchain_openai.OpenAIContextOverflowError):
+    """The conversation does not fit into the model's context."""
+
+
+class InvalidRequestError(NVGatewayError, langchain_openai.OpenAIInvalidRequestError):
+    """The service takes the request for invalid."""
+
+
+class UnprocessableError(NVGatewayError, openai.UnprocessableEntityError, ModelInvalidRequestError):
+    """The service could not validate the request."""
+
+
+class RefusedRequestError(NVGatewayError, openai.APIStatusError, ModelInvalidRequestError):
+    """The service refuses the request for another reason."""
+
+
+class UnauthorizedError(NVGatewayError, langchain_openai.OpenAIAuthenticationError):
+    """The service does not accept the token or key."""
+
+
+class ForbiddenError(NVGatewayError, langchain_openai.OpenAIPermissionDeniedError):
+    """The token or key does not entitle to this model."""
+
+
+class UnknownModelError(NVGatewayError, langchain_openai.OpenAIModelNotFoundError):
+    """The service has no such model for this client."""
+
+
+class RetiredModelError(NVGatewayError, openai.APIStatusError, ModelNotFoundError):
+    """The model has reached its end of life."""
+
+
+class RateLimitedError(NVGatewayError, langchain_openai.OpenAIRateLimitError):
+    """Too many requests."""
+
+
+class ConflictError(NVGatewayError, openai.ConflictError, ModelAPIError):
+    """The service is busy with a conflicting request."""
+
+
+class OutageError(NVGatewayError, langchain_openai.OpenAIAPIError):
+    """The service has a failure of its own."""
+
+
+class SlowServiceError(NVGatewayError, openai.APIStatusError, ModelTimeoutError):
+    """The service itself ran out of time."""
+
+
+class UnreachableError(NVGatewayError, langchain_openai.OpenAIConnectionError):
+    """No connection, or it broke before the answer was there."""
+
+
+class TimedOutError(NVGatewayError, langchain_openai.OpenAITimeoutError):
+    """No answer within the time that the caller allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What an error has to tell about the call that failed."""
+
+    service: str
+    model: str
+    url: str
+    correlation_id: str
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def who(self) -> str:
+        """Service and model, as error messages name them."""
+        return f"{self.service}, model {self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What the service itself says in the body of an error."""
+
+    text: str
+    code: str
+
+
+_BY_STATUS: dict[int, tuple[type[NVGatewayError], str]] = {
+    400: (InvalidRequestError, "Change the request: a retry as it is will fail again."),
+    401: (UnauthorizedError, "Check the credentials."),
+    403: (ForbiddenError, "Ask for access to this model, or check whether the key is wrong or expired."),
+    404: (UnknownModelError, "Check the model's name and the base URL."),
+    408: (SlowServiceError, "Try again."),
+    409: (ConflictError, "Try again."),
+    410: (RetiredModelError, "Choose another model."),
+    413: (RefusedRequestError, "Send less."),
+    422: (UnprocessableError, "Change the request: a retry as it is will fail again."),
+    425: (SlowServiceError, "Try again."),
+    429: (RateLimitedError, "Slow down."),
+}
+_CONTEXT = re.compile(
+    r"context_length_exceeded|maximum context length|context window|prompt is too long|input tokens exceed"
+    r"|longer than the (?:maximum )?model|reduce the length of the (?:messages|prompt|input)",
+    re.IGNORECASE,
+)
+_FILTER_CODES = ("content_filter", "ResponsibleAIPolicyViolation")
+_UNSAFE_HEADERS = ("content-length", "content-encoding", "transfer-encoding", "set-cookie")
+
+
+def error_from_answer(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> NVGatewayError:
+    """Return the error for an answer with an error status."""
+    text = body.decode("utf-8", "replace")
+    parsed = _parsed(text)
+    words = _words_of(parsed, text)
+    kind, remedy = _kind(status, words)
+    wait = retry_after_seconds(headers, words.text)
+    said = shown(words.text, call.secrets)
+    message = f"{call.who}: answered {status}" + (f": {said}" if said else " without a word") + _full_stop(said)
+    if wait is not None:
+        remedy = f"Try again in {wait:g} s."
+    return kind(
+        f"{message} {remedy}",
+        **_openai_data(call, status, headers, text, parsed, words),
+        retry_after=wait,
+    )
+
+
+def error_from_event(call: Call, event: dict[str, Any]) -> NVGatewayError:
+    """Return the error for an error object that came with status 200, in a body or within a stream."""
+    text = json.dumps(event)
+    words = _words_of(event, text)
+    status = int(words.code) if words.code.isdigit() and 400 <= int(words.code) <= 599 else 0
+    if not status and words.code not in _FILTER_CODES and not _CONTEXT.search(words.text + words.code):
+        return error_from_broken_answer(call, 200, {}, text.encode(), f"an error in its place: {words.text}")
+    return error_from_answer(call, status or 400, {}, text.encode())
+
+
+def error_from_broken_answer(
+    call: Call, status: int, headers: Mapping[str, str], body: bytes, reason: str
+) -> NVGatewayError:
+    """Return the error for an answer with a good status that is no chat completion."""
+    text = body[:200_000].decode("utf-8", "replace")
+    reason = shown(reason, call.secrets)
+    return BadAnswerError(
+        f"{call.who}: answered {status} with {reason}{_full_stop(reason)} Try again, or use another model.",
+        **_openai_data(call, status, headers, text, _parsed(text), _Words("", "")),
+        reason=reason,
+        raw=shown(text, call.secrets),
+    )
+
+
+def error_from_filter(call: Call) -> NVGatewayError:
+    """Return the error for an answer that the content filter has cut."""
+    words = _Words("the content filter stopped the answer", "content_filter")
+    return FilteredError(
+        f"{call.who}: {words.text}. Change the prompt.",
+        **_openai_data(call, 200, {}, "", {"error": {"code": words.code, "message": words.text}}, words),
+    )
+
+
+def error_without_answer(call: Call, problem: str, *, timed_out: bool) -> NVGatewayError:
+    """Return the error for a call that got no (whole) answer."""
+    kind: type[NVGatewayError] = TimedOutError if timed_out else UnreachableError
+    remedy = "Allow more time or try again." if timed_out else "Check the network and the base URL, or try again."
+    problem = shown(problem, call.secrets)
+    return kind(
+        f"{call.who}: {problem}{_full_stop(problem)} {remedy}",
+        request=_request(call),
+        message=problem,
+        body=None,
+        code=None,
+        param=None,
+        type=None,
+        correlation_id=call.correlation_id,
+    )
+
+
+def _kind(status: int, words: _Words) -> tuple[type[NVGatewayError], str]:
+    if words.code in _FILTER_CODES:
+        return FilteredError, "Change the prompt."
+    if status in (400, 413, 422) and _CONTEXT.search(f"{words.text} {words.code}"):
+        return ContextTooLongError, "Shorten the conversation or use a model with a larger context."
+    if "DEGRADED" in words.text:
+        return OutageError, "The model is down; try again later or use another one."
+    if "only supports single tool-calls" in words.text:
+        return InvalidRequestError, "This model takes one tool call per turn."
+    if status >= 500:
+        return OutageError, "Try again."
+    return _BY_STATUS.get(status, (RefusedRequestError, "Check the base URL and the request."))
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _words_of(parsed: Any, text: str) -> _Words:
+    """Find the message and the code in the many shapes that error bodies have."""
+    if not isinstance(parsed, dict):
+        return _Words("an HTML page" if text.lstrip()[:1] == "<" else text, "")
+    inner = parsed.get("error", parsed)
+    if not isinstance(inner, dict):
+        return _Words(str(inner), "")
+    detail = inner.get("message") or inner.get("detail") or inner.get("title") or inner.get("error_description")
+    if isinstance(detail, list):
+        detail = "; ".join(_validation_text(item) for item in detail[:5])
+    code = inner.get("code") or inner.get("type") or ""
+    innermost = inner.get("innererror")
+    if isinstance(innermost, dict) and innermost.get("code") in _FILTER_CODES:
+        code = innermost["code"]
+    return _Words(str(detail or text), str(code))
+
+
+def _validation_text(item: Any) -> str:
+    if not isinstance(item, dict):
+        return str(item)
+    where = item.get("loc")
+    place = ".".join(map(str, where)) if isinstance(where, list) else str(where or "")
+    return f"{place}: {item.get('msg', '')}".strip(": ")
+
+
+def _openai_data(
+    call: Call, status: int, headers: Mapping[str, str], text: str, parsed: Any, words: _Words
+) -> dict[str, Any]:
+    """Return what `openai`'s errors carry, without secrets and without the request's headers."""
+    clean = {name: redact(value, call.secrets) for name, value in headers.items() if name not in _UNSAFE_HEADERS}
+    body = redact_value(parsed, call.secrets)
+    inner = body.get("error", body) if isinstance(body, dict) else body
+    details = inner if isinstance(inner, dict) else {}
+    request = _request(call)
+    content = redact(text, call.secrets).encode()
+    return {
+        "message": shown(words.text, call.secrets),
+        "request": request,
+        "response": httpx.Response(status, headers=clean, content=content, request=request),
+        "body": inner,
+        "code": details.get("code"),
+        "param": details.get("param"),
+        "type": details.get("type"),
+        "status_code": status,
+        "request_id": clean.get("nvcf-reqid") or clean.get("x-request-id"),
+        "correlation_id": call.correlation_id,
+    }
+
+
+def _request(call: Call) -> httpx.Request:
+    return httpx.Request("POST", call.url)
+
+
+def _full_stop(text: str) -> str:
+    return "" if text.endswith((".", "!", "?", "…")) else "."
