@@ -1,0 +1,245 @@
+"""The `nvgateway` command: what it prints, on which stream, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from langchain_nvgateway.cli.app import app
+from langchain_nvgateway.cli.doctor import CHECKS
+from langchain_nvgateway.emulator import Emulator
+
+CANARY = "canary-that-nobody-may-see"
+
+
+@pytest.fixture
+def emu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """The emulator, with its settings in the environment as if it were the real services."""
+    with Emulator() as emulator:
+        for name, value in emulator.env.items():
+            monkeypatch.setenv(name, value)
+        yield emulator
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder without a `.env` file, and a terminal that does not wrap."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path
+
+
+def run(*words: str, stdin: str | None = None) -> Any:
+    return CliRunner().invoke(app, words, input=stdin, catch_exceptions=False)
+
+
+def test_doctor_says_a_line_per_check_and_ends_well(emu: Emulator) -> None:
+    """Each check has a line with its name, a time and what came out; the exit code is 0."""
+    result = run("doctor")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert [line[9:].split("  ")[0].strip() for line in lines[: len(CHECKS)]] == list(CHECKS)
+    assert all(line.startswith("ok ") and " s  " in line for line in lines[: len(CHECKS)])
+    assert lines[-1] == "all is well"
+
+
+def test_doctor_needs_no_account_on_the_emulator() -> None:
+    """`--emulator` works with an empty environment."""
+    assert run("doctor", "--emulator").exit_code == 0
+
+
+def test_doctor_ignores_real_settings_on_the_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--emulator` sends nothing to what the environment names."""
+    monkeypatch.setenv("STARFLEET_TOKEN_URL", "https://real.invalid/token")
+    monkeypatch.setenv("LLM_GATEWAY_BASE_URL", "https://real.invalid/azure")
+    monkeypatch.setenv("NVIDIA_NIM_BASE_URL", "https://real.invalid/v1")
+    assert run("doctor", "--emulator").exit_code == 0
+
+
+def test_doctor_prints_json_for_scripts(emu: Emulator) -> None:
+    """`--json` prints one object: whether all is well, the checks, the notes."""
+    report = json.loads(run("doctor", "--json").stdout)
+    assert report["ok"] is True
+    assert [check["name"] for check in report["checks"]] == list(CHECKS)
+    assert {check["status"] for check in report["checks"]} == {"ok"}
+    assert all(check["seconds"] >= 0 and check["detail"] for check in report["checks"])
+
+
+@pytest.mark.parametrize(
+    ("service", "fault", "failed"),
+    [
+        ("starfleet", "invalid_client_401", {"token"}),
+        ("gateway", "forbidden", {"chat", "tool call", "concurrent calls"}),
+        ("nim", "forbidden", {"NIM"}),
+    ],
+)
+def test_doctor_names_what_fails_and_exits_with_1(emu: Emulator, service: str, fault: str, failed: set[str]) -> None:
+    """A failure is told with its reason, and does not stop the other checks."""
+    getattr(emu, service).fail_always(fault)
+    result = run("doctor", "--json")
+    checks = {check["name"]: check for check in json.loads(result.stdout)["checks"]}
+    assert result.exit_code == 1
+    assert {name for name, check in checks.items() if check["status"] == "failed"} == failed
+    assert all(checks[name]["detail"] for name in failed)
+
+
+def test_doctor_fails_a_tool_call_that_is_none(emu: Emulator) -> None:
+    """Text in the place of the tool call fails the check."""
+    from langchain_nvgateway.emulator import Reply
+
+    emu.gateway.reply_always(Reply(text="I would rather chat."))
+    checks = {check["name"]: check["status"] for check in json.loads(run("doctor", "--json").stdout)["checks"]}
+    assert checks["chat"] == "ok"
+    assert checks["tool call"] == "failed"
+
+
+def test_doctor_uses_one_token_for_three_calls(emu: Emulator) -> None:
+    """All checks of the Gateway cost one token request."""
+    run("doctor")
+    assert len(emu.starfleet.requests) == 1
+    assert len(emu.gateway.requests) == 5
+
+
+def test_doctor_names_missing_settings() -> None:
+    """Without any setting it says which ones are missing, and what it could not check."""
+    result = run("doctor")
+    assert result.exit_code == 1
+    for name in ("STARFLEET_ID", "STARFLEET_SECRET", "STARFLEET_TOKEN_URL", "NVIDIA_NIM_API_KEY"):
+        assert name in result.stdout
+    assert "not run" in result.stdout
+
+
+def test_doctor_leaves_out_a_gateway_that_is_switched_off(emu: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`NVIDIA_LLM_GATEWAY_ENABLED=false` is no failure."""
+    monkeypatch.setenv("NVIDIA_LLM_GATEWAY_ENABLED", "false")
+    result = run("doctor")
+    assert result.exit_code == 0
+    assert emu.gateway.requests == []
+
+
+def test_doctor_tells_that_traces_leave_the_machine(emu: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tracing to a hosted service is reported."""
+    monkeypatch.setenv("LANGSMITH_TRACING", "true")
+    monkeypatch.setenv("LANGSMITH_ENDPOINT", f"{emu.origin}/traces")
+    assert f"prompts and answers go to {emu.origin}/traces" in run("doctor").stdout
+
+
+def test_settings_come_from_the_env_file_of_the_folder(emu: Emulator, empty_folder: Path) -> None:
+    """A `.env` in the current folder is read, and the command says so."""
+    monkeypatch = pytest.MonkeyPatch()
+    for name in emu.env:
+        monkeypatch.delenv(name, raising=False)
+    (empty_folder / ".env").write_text("\n".join(f"{name}={value}" for name, value in emu.env.items()))
+    try:
+        result = run("doctor")
+    finally:
+        monkeypatch.undo()
+    assert result.exit_code == 0
+    assert ".env in this folder" in result.stderr
+
+
+def test_chat_prints_the_answer_and_who_gave_it(emu: Emulator) -> None:
+    """The answer goes to standard output, who answered to standard error."""
+    result = run("chat", "planner", "Plan the fix")
+    assert result.exit_code == 0
+    assert "Plan the fix" in result.stdout
+    assert "nvidia-nim" in result.stderr
+    assert "nvidia-nim" not in result.stdout
+
+
+def test_chat_falls_back_when_nim_is_down(emu: Emulator) -> None:
+    """NIM's outage does not show, but for who answered."""
+    emu.nim.fail_always("internal_error")
+    result = run("chat", "planner", "Plan the fix", "--json")
+    report = json.loads(result.stdout)
+    assert report["provider"] == "nvidia-gateway"
+    assert report["model"] == "gpt-4o"
+    assert report["usage"]["total_tokens"] > 0
+
+
+@pytest.mark.parametrize("source", ["file", "-"])
+def test_chat_reads_the_text_from_a_file(emu: Emulator, empty_folder: Path, source: str) -> None:
+    """`--file` takes a path, or `-` for standard input."""
+    (empty_folder / "file").write_text("Plan the grüne fix", encoding="utf-8")
+    result = run("chat", "planner", "--file", source, stdin="Plan the grüne fix")
+    assert "Plan the grüne fix" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["planner"], "--file"),
+        (["planner", "text", "--file", "x"], "--file"),
+        (["planner", " "], "empty"),
+        (["planner", "--file", "not-there"], "not-there"),
+        (["cook", "text"], "NVGATEWAY_COOK_MODELS"),
+    ],
+)
+def test_misuse_is_one_line_that_names_it(emu: Emulator, words: list[str], named: str) -> None:
+    """A wrong argument ends with 2 and a message, never a traceback."""
+    result = run("chat", *words)
+    assert result.exit_code == 2
+    assert named in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_failed_call_is_one_line_without_secrets(emu: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that refuses ends with 1 and its own words, secrets removed."""
+    monkeypatch.setenv("STARFLEET_SECRET", CANARY)
+    emu.nim.fail_always("forbidden")
+    emu.starfleet.fail_always("echo_secret")
+    result = run("chat", "planner", "Plan the fix")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: ")
+    assert len(result.stderr.splitlines()) == 1
+    assert CANARY not in result.output
+
+
+def test_malformed_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bad variable ends with 2 and its name."""
+    monkeypatch.setenv("NVGATEWAY_MAX_TOKENS", "many")
+    result = run("doctor")
+    assert result.exit_code == 2
+    assert "NVGATEWAY_MAX_TOKENS" in result.stderr
+
+
+def test_demo_shows_who_answers_in_an_outage() -> None:
+    """The demo passes its checks and names the provider with NIM up, down and back."""
+    result = run("demo")
+    assert result.exit_code == 0
+    told = [line for line in result.stdout.splitlines() if "answered by" in line]
+    assert [("nim" if "nvidia-nim" in line else "gateway") for line in told] == ["nim", "gateway", "nim"]
+
+
+def test_emulator_command_serves_and_stops(tmp_path: Path) -> None:
+    """`nvgateway emulator` prints settings that work and ends cleanly on Ctrl-C."""
+    import signal
+
+    program = Path(sys.executable).parent / "nvgateway"
+    with subprocess.Popen([program, "emulator"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(6)]
+        env = dict(line.removeprefix("export ").strip().split("=", 1) for line in lines if line.startswith("export "))
+        checked = subprocess.run(
+            [program, "doctor"], env={"PATH": "", **env}, cwd=tmp_path, capture_output=True, text=True, timeout=60
+        )
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "Traceback" not in errors
+
+
+def test_command_without_its_extra_says_what_to_install() -> None:
+    """Without typer and rich the command names the extra instead of a traceback."""
+    code = "import sys; sys.modules['typer'] = None; from langchain_nvgateway.cli import main; main()"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 1
+    assert "langchain-nvgateway[cli]" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,70 @@
+"""What the README says is true: its code runs, its commands exist, its settings are all there are."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from langchain_nvgateway import NVGatewaySettings
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    lines = "\n".join(blocks("bash")).splitlines()
+    return [shlex.split(line, comments=True) for line in lines if line]
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_code_block_runs_as_it_stands(code: str, tmp_path: Path) -> None:
+    """Each Python block runs in a process of its own, warnings being errors."""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=tmp_path, timeout=60)
+
+
+@pytest.mark.parametrize("command", [words for words in commands() if "--emulator" in words], ids=" ".join)
+def test_command_on_the_emulator_succeeds(command: list[str], tmp_path: Path) -> None:
+    """Each command that needs no account runs and ends with 0."""
+    program = str(Path(sys.executable).parent / command[0])
+    subprocess.run([program, *command[1:]], check=True, cwd=tmp_path, timeout=60)
+
+
+@pytest.mark.parametrize("target", [words[1] for words in commands() if words[0] == "make"])
+def test_make_target_exists(target: str) -> None:
+    """Each `make` command of the README is a target of the Makefile."""
+    subprocess.run(["make", "--dry-run", target], check=True, cwd=ROOT, timeout=60, capture_output=True)
+
+
+def test_two_commands_stand_on_the_first_screen() -> None:
+    """`make demo` and `make test` are among the first 20 lines."""
+    top = "\n".join(README.splitlines()[:20])
+    assert "make demo" in top
+    assert "make test" in top
+
+
+def test_settings_table_and_example_file_list_every_setting() -> None:
+    """Neither the README nor `.env.example` misses a variable that the settings read."""
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    names = set()
+    for name, field in NVGatewaySettings.model_fields.items():
+        alias = field.validation_alias
+        names.add((alias if isinstance(alias, str) else name).upper())
+    names.discard("ROLE_MODELS")
+    for name in names:
+        assert name in README
+        assert name in example
+
+
+def test_example_file_holds_no_value_that_could_be_a_credential() -> None:
+    """Every setting in `.env.example` without a public default is empty."""
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    assert [line for line in example.splitlines() if re.match(r"[A-Z_]+=.", line)] == []
