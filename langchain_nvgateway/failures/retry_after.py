@@ -6,6 +6,7 @@ import math
 import re
 import time
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 __all__ = ["retry_after_seconds"]
@@ -36,7 +37,9 @@ def retry_after_seconds(headers: Mapping[str, str], text: str = "", *, now: floa
         return seconds
     if header:
         try:
-            moment = parsedate_to_datetime(header).timestamp()
+            date = parsedate_to_datetime(header)
+            # `-0000` is UTC of an unknown place (RFC 5322 §3.3), and so is a date that says nothing.
+            moment = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
         except (ValueError, OverflowError, TypeError):
             pass
         else:
@@ -45,6 +48,8 @@ def retry_after_seconds(headers: Mapping[str, str], text: str = "", *, now: floa
     if not found:
         return None
     amount = float(found[1])
+    if not math.isfinite(amount):
+        return None
     return amount / 1000 if found[2].lower().startswith("m") else amount
 
 
