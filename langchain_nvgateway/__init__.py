@@ -10,8 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .breaker import BreakerSnapshot as BreakerSnapshot
+    from .breaker import BreakerState as BreakerState
+    from .breaker import CircuitBreaker as CircuitBreaker
     from .chat_models import ChatNIM as ChatNIM
     from .chat_models import ChatNVGateway as ChatNVGateway
+    from .errors import CircuitOpenError as CircuitOpenError
     from .errors import ConfigurationError as ConfigurationError
     from .errors import ContentFilteredError as ContentFilteredError
     from .errors import EgressDeniedError as EgressDeniedError
@@ -28,8 +32,10 @@ if TYPE_CHECKING:
     from .starfleet import TokenState as TokenState
 
 _HOMES = {
+    "breaker": ("BreakerSnapshot", "BreakerState", "CircuitBreaker"),
     "chat_models": ("ChatNIM", "ChatNVGateway"),
     "errors": (
+        "CircuitOpenError",
         "ConfigurationError",
         "ContentFilteredError",
         "EgressDeniedError",

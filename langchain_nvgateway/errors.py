@@ -8,6 +8,7 @@ The tree (those marked * can be helped by a retry):
     ├── StarfleetError                 (ModelError)
     │   ├── StarfleetAuthError         (ModelAuthenticationError)
     │   └── StarfleetUnavailableError* (ModelAPIError)
+    ├── CircuitOpenError*              (ModelError)
     ├── InvalidResponseError*          (ModelError)
     ├── StreamInterruptedError*        (ModelConnectionError)
     └── ContentFilteredError           (ModelInvalidRequestError)
@@ -29,6 +30,7 @@ from langchain_core.exceptions import (
 )
 
 __all__ = [
+    "CircuitOpenError",
     "ConfigurationError",
     "ContentFilteredError",
     "EgressDeniedError",
@@ -103,10 +105,22 @@ class StarfleetUnavailableError(StarfleetError, ModelAPIError):
     is_retryable = True
 
 
+class CircuitOpenError(NVGatewayError, ModelError):
+    """A circuit breaker let no call through, after failures; nothing was sent."""
+
+    is_retryable = True
+
+    name: str | None = None
+    """The breaker's name: `provider:model`."""
+
+
 class InvalidResponseError(NVGatewayError, ModelError):
     """The service answered with something that is no chat completion."""
 
     is_retryable = True
+
+    is_quality: bool = False
+    """Whether the model is at fault, and not the service."""
 
     reason: str | None = None
     """What is wrong with the answer, in a few words."""
@@ -126,3 +140,6 @@ class StreamInterruptedError(NVGatewayError, ModelConnectionError):
 
 class ContentFilteredError(NVGatewayError, ModelInvalidRequestError):
     """The service's content filter stopped the prompt or the answer."""
+
+    partial: Any = None
+    """The `AIMessageChunk` that a stream had brought by then."""
