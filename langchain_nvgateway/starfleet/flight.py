@@ -37,13 +37,17 @@ class Flight:
         """Give the token, or the error of which each waiter gets a copy, to all who wait; once."""
         self._future.set_result(outcome)
 
-    def wait(self) -> str | StarfleetError | None:
-        """Block until it has landed and return the outcome, or `None` when it is overdue."""
+    def wait(self, longest: float) -> str | StarfleetError | None:
+        """Block until it has landed and return the outcome, or `None` when it is overdue.
+
+        Args:
+            longest: Seconds that the waiter has.
+        """
         with suppress(TimeoutError):
-            return self._future.result(self._seconds_left())
+            return self._future.result(min(self._seconds_left(), longest))
         return None
 
-    async def await_landing(self) -> str | StarfleetError | None:
+    async def await_landing(self, longest: float) -> str | StarfleetError | None:
         """Do what `wait` does, in a task."""
         if not self._future.done():
             landed = asyncio.Event()
@@ -56,7 +60,7 @@ class Flight:
 
             self._future.add_done_callback(wake)
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._seconds_left()):
+                async with asyncio.timeout(min(self._seconds_left(), longest)):
                     await landed.wait()
         return self._future.result() if self._future.done() else None
 

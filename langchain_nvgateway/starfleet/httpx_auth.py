@@ -127,6 +127,6 @@ def _errors_for_openai() -> Iterator[None]:
     try:
         yield
     except NVGatewayError as error:
-        from .openai_errors import as_openai_error  # noqa: PLC0415 - importing openai takes a second.
+        from .openai_errors import as_openai_error
 
         raise as_openai_error(error) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 import os
 import threading
 import time
@@ -95,8 +96,11 @@ class StarfleetTokenProvider:
         self._forget_flight()
         _instances.add(self)
 
-    def get_token(self) -> str:
+    def get_token(self, *, longest_wait: float = math.inf) -> str:
         """Return a token that is good now; blocks only when there is none.
+
+        Args:
+            longest_wait: Seconds that the caller has; a refresh goes on for the others.
 
         Raises:
             StarfleetAuthError: Starfleet refuses the credentials.
@@ -108,16 +112,16 @@ class StarfleetTokenProvider:
         if self._clock() < due.monotonic and self._wall_clock() < due.wall:
             return held.value
         found = self._token_or_flight()
-        return found if isinstance(found, str) else self._landed(found.wait())
+        return found if isinstance(found, str) else self._landed(found.wait(longest_wait), longest_wait)
 
-    async def aget_token(self) -> str:
+    async def aget_token(self, *, longest_wait: float = math.inf) -> str:
         """Do what `get_token` does without blocking the event loop."""
         held = self._held
         due = held.refresh_at
         if self._clock() < due.monotonic and self._wall_clock() < due.wall:
             return held.value
         found = self._token_or_flight()
-        return found if isinstance(found, str) else self._landed(await found.await_landing())
+        return found if isinstance(found, str) else self._landed(await found.await_landing(longest_wait), longest_wait)
 
     def invalidate(self, rejected: str) -> bool:
         """Drop the held token if it is the one that a gateway has refused with 401.
@@ -193,7 +197,7 @@ class StarfleetTokenProvider:
         Raises:
             ConfigurationError: There is no such library.
         """
-        from .httpx_auth import as_httpx_auth  # noqa: PLC0415 - most processes need no HTTP client of their own.
+        from .httpx_auth import as_httpx_auth
 
         return as_httpx_auth(self, family)
 
@@ -239,7 +243,7 @@ class StarfleetTokenProvider:
             self._take_off(flight)
         return flight if may_wait else held.value
 
-    def _landed(self, outcome: str | StarfleetError | None) -> str:
+    def _landed(self, outcome: str | StarfleetError | None, longest_wait: float) -> str:
         """Return the token that a waiter gets, or raise the waiter's own copy of the error.
 
         A token is returned even if its life is over by now: asking again would go on forever.
@@ -251,8 +255,8 @@ class StarfleetTokenProvider:
             return held.value
         if outcome is None:
             msg = (
-                f"No token from Starfleet at {self._host}: the refresh still hangs after {self._timeout:g} s, perhaps "
-                "in the lookup of the host's name; check STARFLEET_TOKEN_URL and the network."
+                f"No token from Starfleet at {self._host}: the refresh is not done after "
+                f"{min(self._timeout, longest_wait):.3g} s; check STARFLEET_TOKEN_URL and the network."
             )
             raise StarfleetUnavailableError(msg)
         raise _copy_of(outcome)

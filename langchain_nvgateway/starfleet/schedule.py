@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 
 __all__ = ["NO_TOKEN", "HeldToken", "HoldOff", "Invalidations", "Moment", "TokenState"]
 
@@ -36,7 +36,7 @@ INVALIDATION_ROW_SECONDS = 60.0
 """A row of invalidations ends when the last one is longer ago than this."""
 
 
-class TokenState(str, Enum):
+class TokenState(StrEnum):
     """How good the held token is."""
 
     FRESH = "fresh"

@@ -70,7 +70,7 @@ def clear_shared_providers() -> None:
 
 
 def _replace_lock() -> None:
-    global _lock  # noqa: PLW0603 - another thread of the parent may have held it during the fork.
+    global _lock
     _lock = threading.Lock()
 
 
