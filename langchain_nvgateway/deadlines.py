@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import ssl
 import time
+import weakref
 from collections.abc import Iterable
 from typing import Any, Self
 
 from .http_family import httpcore
 
-__all__ = ["CONNECT_SECONDS", "AsyncDeadlineBackend", "Deadline", "DeadlineBackend"]
+__all__ = ["CONNECT_SECONDS", "AsyncDeadlineBackend", "Deadline", "DeadlineBackend", "close_inherited_sockets"]
 
 CONNECT_SECONDS = 10.0
 """Longest wait for a connection; a host that does not answer by then is down."""
+
+_LONGEST_SECONDS = 1_000_000.0
+"""A socket's timeout has to fit into a C `int` of milliseconds."""
+
+_WRITTEN_AT_ONCE = 64 * 1024
 
 SocketOptions = Iterable[Any] | None
 
@@ -48,7 +54,7 @@ def _seconds(timeout: float | None, expired: type[Exception]) -> float | None:
     remaining = timeout.remaining()
     if remaining <= 0:
         raise expired
-    return remaining
+    return min(remaining, _LONGEST_SECONDS)
 
 
 class DeadlineBackend(httpcore.NetworkBackend):
@@ -66,18 +72,31 @@ class DeadlineBackend(httpcore.NetworkBackend):
         socket_options: SocketOptions = None,
     ) -> httpcore.NetworkStream:
         """Connect within `timeout` seconds."""
-        return _DeadlineStream(self._inner.connect_tcp(host, port, timeout, local_address, socket_options))
+        seconds = _seconds(timeout, httpcore.ConnectTimeout)
+        return _DeadlineStream(self._inner.connect_tcp(host, port, seconds, local_address, socket_options))
+
+
+_streams: weakref.WeakSet[_DeadlineStream] = weakref.WeakSet()
+
+
+def close_inherited_sockets() -> None:
+    """Close a forked child's copies of its parent's sockets, which the parent does not notice."""
+    for stream in list(_streams):
+        stream.get_extra_info("socket").close()
 
 
 class _DeadlineStream(httpcore.NetworkStream):
     def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner
+        _streams.add(self)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._inner.read(max_bytes, _seconds(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, _seconds(timeout, httpcore.WriteTimeout))
+        # In slices: the inner stream grants the whole time anew for each piece that the peer takes.
+        for start in range(0, len(buffer), _WRITTEN_AT_ONCE):
+            self._inner.write(buffer[start : start + _WRITTEN_AT_ONCE], _seconds(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         self._inner.close()
@@ -85,7 +104,8 @@ class _DeadlineStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        return _DeadlineStream(self._inner.start_tls(ssl_context, server_hostname, timeout))
+        seconds = _seconds(timeout, httpcore.ConnectTimeout)
+        return _DeadlineStream(self._inner.start_tls(ssl_context, server_hostname, seconds))
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
@@ -106,7 +126,8 @@ class AsyncDeadlineBackend(httpcore.AsyncNetworkBackend):
         socket_options: SocketOptions = None,
     ) -> httpcore.AsyncNetworkStream:
         """Connect within `timeout` seconds."""
-        stream = await self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
+        seconds = _seconds(timeout, httpcore.ConnectTimeout)
+        stream = await self._inner.connect_tcp(host, port, seconds, local_address, socket_options)
         return _AsyncDeadlineStream(stream)
 
     async def sleep(self, seconds: float) -> None:
@@ -130,7 +151,8 @@ class _AsyncDeadlineStream(httpcore.AsyncNetworkStream):
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
-        return _AsyncDeadlineStream(await self._inner.start_tls(ssl_context, server_hostname, timeout))
+        seconds = _seconds(timeout, httpcore.ConnectTimeout)
+        return _AsyncDeadlineStream(await self._inner.start_tls(ssl_context, server_hostname, seconds))
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)

@@ -13,6 +13,7 @@ __all__ = ["Origins", "checked_url", "is_loopback", "origin_of"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _STRAY = re.compile(r"%(?![0-9A-Fa-f]{2})|[\s\x00-\x1f\x7f\\]")
+_HOST_NAME = re.compile(r"(?=.{1,253}$)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_-]{1,63}\.?")
 
 
 def is_loopback(host: str) -> bool:
@@ -51,7 +52,8 @@ def origin_of(url: str) -> str:
     """
     parts = urlsplit(url)
     host = parts.hostname
-    if parts.scheme not in _DEFAULT_PORTS or not host:
+    # Two parsers may differ over what is not ASCII; an HTTP library takes ASCII only.
+    if parts.scheme not in _DEFAULT_PORTS or not host or not url.isascii():
         msg = "not an absolute http or https URL"
         raise ValueError(msg)
     host = f"[{host}]" if ":" in host else host
@@ -83,11 +85,22 @@ class Origins:
             raise EgressDeniedError(msg, host=host)
 
 
+def _is_host(parts: SplitResult) -> bool:
+    host = parts.hostname or ""
+    if ":" in host:
+        return re.fullmatch(r"\[[0-9a-fA-F:.]+\](?::\d+)?", parts.netloc) is not None
+    return _HOST_NAME.fullmatch(host) is not None
+
+
 def _what_is_wrong(url: str) -> str | None:
     if not url:
         return "it is empty"
+    if not url.isascii():
+        return "it has characters that no URL may carry (give an international host name in its xn-- form)"
     if _STRAY.search(url):
         return "it has a blank, a control character, a backslash or a stray % (copied from a shell prompt?)"
+    if "?" in url or "#" in url:
+        return "it has a query or a fragment"
     try:
         parts = urlsplit(url)
         has_port = parts.port is None or parts.port > 0
@@ -101,8 +114,8 @@ def _wrong_part(parts: SplitResult) -> str | None:
         return "it needs a scheme and a host"
     if parts.username is not None or parts.password is not None:
         return "it carries credentials"
-    if parts.query or parts.fragment:
-        return "it has a query or a fragment"
+    if not _is_host(parts):
+        return "its host is malformed"
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         return "http sends credentials in the clear and is for loopback only; use https"
     return None

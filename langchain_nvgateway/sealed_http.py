@@ -12,12 +12,12 @@ import os
 import threading
 import weakref
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from .deadlines import CONNECT_SECONDS, AsyncDeadlineBackend, Deadline, DeadlineBackend
+from .deadlines import CONNECT_SECONDS, AsyncDeadlineBackend, Deadline, DeadlineBackend, close_inherited_sockets
 from .egress import Origins
 from .http_family import default_ssl_context, httpcore
 
@@ -27,6 +27,11 @@ KEEPALIVE_SECONDS = 30.0
 """An idle connection is reused for this long; many load balancers close theirs after 60 s."""
 
 _USER_AGENT = "langchain-nvgateway"
+
+_SAFE_TO_TELL = (
+    "Server disconnected without sending a response",
+    "peer closed connection without sending complete message body",
+)
 
 
 class TransportError(Exception):
@@ -53,8 +58,9 @@ class HTTPRequest:
 class HTTPResponse:
     """An answer whose head is there and whose body is read once, in pieces, by `chunks` or `achunks`."""
 
-    def __init__(self, core: httpcore.Response) -> None:
+    def __init__(self, core: httpcore.Response, owner: SealedHTTP) -> None:
         self._core = core
+        self._owner = owner  # Whose end would close the connection.
         self.status: int = core.status
         self.headers: dict[str, str] = {}
         for name, value in core.headers:
@@ -64,25 +70,31 @@ class HTTPResponse:
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the body as it arrives, decoded."""
-        decode = _decoder(self.headers.get("content-encoding", ""))
         with _transport_errors():
+            decoder = _Decoder(self.headers.get("content-encoding", ""))
             for data in self._core.iter_stream():
-                yield from decode(data)
+                yield from decoder.feed(data)
+            decoder.end()
 
     async def achunks(self) -> AsyncGenerator[bytes, None]:
         """Yield the body as it arrives, decoded."""
-        decode = _decoder(self.headers.get("content-encoding", ""))
         with _transport_errors():
+            decoder = _Decoder(self.headers.get("content-encoding", ""))
             async for data in self._core.aiter_stream():
-                for piece in decode(data):
+                for piece in decoder.feed(data):
                     yield piece
+            decoder.end()
 
     def close(self) -> None:
         """Give the connection back, or close it if the body was not read to its end."""
+        if _has_leftover(self._core):
+            self._core.extensions["network_stream"].close()
         self._core.close()
 
     async def aclose(self) -> None:
         """Give the connection back, or close it if the body was not read to its end."""
+        if _has_leftover(self._core):
+            await self._core.extensions["network_stream"].aclose()
         await self._core.aclose()
 
 
@@ -102,6 +114,7 @@ class SealedHTTP:
         self._pool: httpcore.ConnectionPool | None = None
         self._finalizer: weakref.finalize[..., Any] | None = None
         self._loop_pools: dict[asyncio.AbstractEventLoop, _LoopPool] = {}
+        weakref.finalize(self, _close_loop_pools, self._loop_pools).atexit = False
         self._inherited: list[object] = []
         _instances.add(self)
 
@@ -114,14 +127,14 @@ class SealedHTTP:
         """
         self.origins.check(request.url)
         with _transport_errors():
-            return HTTPResponse(self._sync_pool().handle_request(_core_request(request, deadline)))
+            return HTTPResponse(self._sync_pool().handle_request(_core_request(request, deadline)), self)
 
     async def aopen(self, request: HTTPRequest, deadline: Deadline) -> HTTPResponse:
         """Do what `open` does, in the running event loop."""
         self.origins.check(request.url)
         pool = await self._async_pool()
         with _transport_errors():
-            return HTTPResponse(await pool.handle_async_request(_core_request(request, deadline)))
+            return HTTPResponse(await pool.handle_async_request(_core_request(request, deadline)), self)
 
     @contextmanager
     def stream(self, request: HTTPRequest, deadline: Deadline) -> Iterator[HTTPResponse]:
@@ -188,7 +201,7 @@ class SealedHTTP:
         }
 
     def _after_fork(self) -> None:
-        # Connections and locks of the parent are the parent's; dropping them here would close them noisily.
+        # Connections and locks of the parent are the parent's; a pool that is dropped would look for its lock.
         if self._finalizer:
             self._finalizer.detach()
         self._inherited += [self._pool, self._loop_pools]
@@ -223,16 +236,17 @@ def _core_request(request: HTTPRequest, deadline: Deadline) -> httpcore.Request:
     url = httpcore.URL(request.url)
     default_port = {b"https": 443, b"http": 80}[url.scheme]
     host = b"[%b]" % url.host if b":" in url.host else url.host
-    headers = {
+    own = {
         "Host": (host if url.port in (None, default_port) else b"%b:%d" % (host, url.port or 0)).decode("ascii"),
         "Accept-Encoding": "identity",
         "User-Agent": _USER_AGENT,
-        **request.headers,
     }
+    given = {name.lower() for name in request.headers}
+    headers = {name: value for name, value in own.items() if name.lower() not in given} | dict(request.headers)
     if request.method != "GET":
         headers["Content-Length"] = str(len(request.body))
     limits = {
-        "connect": min(deadline.remaining(), CONNECT_SECONDS),
+        "connect": Deadline(min(deadline.remaining(), CONNECT_SECONDS)),
         "pool": deadline.remaining(),
         "read": deadline,
         "write": deadline,
@@ -253,36 +267,76 @@ def _transport_errors() -> Iterator[None]:
     except httpcore.TimeoutException as error:
         what = "no connection" if isinstance(error, httpcore.ConnectTimeout) else "no answer"
         raise TransportError(f"{what} in time", timed_out=True) from None
-    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, OSError) as error:
+    except httpcore.ProtocolError as error:
+        # Its text quotes what was sent or received, in Python's notation, where no secret is found again.
+        told = next((told for told in _SAFE_TO_TELL if str(error).startswith(told)), "the exchange is not valid HTTP")
+        raise TransportError(told) from None
+    except (httpcore.NetworkError, httpcore.ProxyError, OSError) as error:
         raise TransportError(f"{type(error).__name__}: {error}".rstrip(": ")) from None
+    except (TypeError, UnicodeError):
+        # What an HTTP library raises for a URL or header that is not ASCII.
+        raise TransportError("the request has a URL or header that HTTP cannot carry") from None
 
 
-def _decoder(encoding: str) -> Any:
-    """Return a function from a piece of the body to its decoded pieces, each of bounded size."""
-    if encoding.strip().lower() in ("", "identity"):
-        return lambda data: (data,)
-    if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
-        raise TransportError(f"an answer in the encoding {encoding[:40]!r}, which was not asked for")
-    inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
+class _Decoder:
+    """Undo the compression of a body, in pieces of bounded size."""
 
-    def inflate(data: bytes) -> Iterator[bytes]:
+    def __init__(self, encoding: str) -> None:
+        encoding = encoding.strip().lower()
+        if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
+            raise TransportError(f"an answer in the encoding {encoding[:40]!r}, which was not asked for")
+        self._inflater = None if encoding in ("", "identity") else zlib.decompressobj(zlib.MAX_WBITS | 32)
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield what a piece of the body holds."""
+        if self._inflater is None:
+            yield data
+            return
         # In steps, so that a small piece that inflates to gigabytes meets the reader's own limit first.
         while data:
+            if self._inflater.eof:  # Another member follows, RFC 1952 §2.2.
+                self._inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
             try:
-                piece = inflater.decompress(data, 1 << 16)
+                piece = self._inflater.decompress(data, 1 << 16)
             except zlib.error as error:
                 raise TransportError(f"an answer with broken compression: {error}") from None
             if piece:
                 yield piece
-            data = inflater.unconsumed_tail
+            data = self._inflater.unconsumed_tail or self._inflater.unused_data
 
-    return inflate
+    def end(self) -> None:
+        """Make sure that the body was whole."""
+        if self._inflater is not None and not self._inflater.eof:
+            raise TransportError("an answer with broken compression: it is cut")
 
+
+def _has_leftover(core: httpcore.Response) -> bool:
+    """Whether the server sent more than its answer, which would be taken for the answer to the next request."""
+    stream = getattr(core.stream, "_stream", None)
+    state = getattr(getattr(stream, "_connection", None), "_h11_state", None)
+    return state is not None and bool(state.trailing_data[0])
+
+
+def _close_loop_pools(pools: dict[asyncio.AbstractEventLoop, _LoopPool]) -> None:
+    """Close the connections of event loops whose client is gone."""
+    for loop, loop_pool in list(pools.items()):
+        if loop.is_running():
+            loop.call_soon_threadsafe(_start, loop_pool.lifetime.aclose())
+
+
+def _start(work: Coroutine[Any, Any, None]) -> None:
+    _closing.add(task := asyncio.ensure_future(work))
+    task.add_done_callback(_closing.discard)
+
+
+_closing: set[asyncio.Future[None]] = set()
+"""Tasks that close connections; an event loop alone would not keep them from the collector."""
 
 _instances: weakref.WeakSet[SealedHTTP] = weakref.WeakSet()
 
 
 def _forget_connections_of_parent() -> None:
+    close_inherited_sockets()
     for instance in list(_instances):
         instance._after_fork()
 

@@ -25,6 +25,9 @@ PROVIDERS = ("nvidia-nim", "nvidia-gateway")
 
 _ROLE_MODELS = re.compile(r"nvgateway_(.+)_models")
 
+_NO_VARIABLE = "models of roles"
+"""Stands where other settings have the name of their variable; no variable can have this one."""
+
 
 class NVGatewaySettings(BaseSettings):
     """Everything that can be set; arguments win over the environment, which wins over the `.env` file.
@@ -33,9 +36,7 @@ class NVGatewaySettings(BaseSettings):
         ConfigurationError: A value is malformed; the message names the variable and what it takes.
     """
 
-    model_config = SettingsConfigDict(
-        env_ignore_empty=True, extra="ignore", populate_by_name=True, validate_default=False
-    )
+    model_config = SettingsConfigDict(extra="ignore", validate_default=False)
 
     starfleet_id: str | None = Field(default=None, repr=False)
     """Client id at Starfleet."""
@@ -77,24 +78,36 @@ class NVGatewaySettings(BaseSettings):
     )
     """Providers in the order in which they are asked."""
 
-    request_timeout: float = Field(default=180.0, gt=0, validation_alias="nvgateway_request_timeout")
+    request_timeout: float = Field(
+        default=180.0, gt=0, le=1e6, allow_inf_nan=False, validation_alias="nvgateway_request_timeout"
+    )
     """Seconds for a call."""
 
-    first_token_timeout: float = Field(default=60.0, gt=0, validation_alias="nvgateway_first_token_timeout")
+    first_token_timeout: float = Field(
+        default=60.0, gt=0, le=1e6, allow_inf_nan=False, validation_alias="nvgateway_first_token_timeout"
+    )
     """Seconds until the first token of a stream."""
 
     max_tokens: int = Field(default=10_000, gt=0, validation_alias="nvgateway_max_tokens")
     """Longest answer in tokens."""
 
-    role_models: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    role_models: dict[str, tuple[str, ...]] = Field(default_factory=dict, validation_alias=_NO_VARIABLE)
     """Models of roles as `provider:model`, from the variables `NVGATEWAY_<ROLE>_MODELS`."""
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, *, _env_file: str | Path | None = None, **values: Any) -> None:
         problem: ConfigurationError | None = None
+        unknown = values.keys() - type(self).model_fields.keys()
+        if unknown:
+            name = min(unknown)
+            msg = f"There is no setting {name!r}; the settings are {', '.join(type(self).model_fields)}."
+            raise ConfigurationError(msg, setting=name)
         try:
-            super().__init__(**values)
+            super().__init__(_env_file=_env_file, **{_alias(name): value for name, value in values.items()})
         except ValidationError as error:
             problem = _named(error)
+        except UnicodeDecodeError:
+            msg = f"The env_file {str(_env_file)!r} is not UTF-8 text."
+            problem = ConfigurationError(msg, setting="env_file")
         if problem:
             raise problem
 
@@ -108,6 +121,10 @@ class NVGatewaySettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Add the variables whose names hold the name of a role."""
+        for source in (env_settings, dotenv_settings):
+            if isinstance(source, EnvSettingsSource):
+                # A variable that is blank is as good as not set.
+                source.env_vars = {name: value for name, value in source.env_vars.items() if value and value.strip()}
         roles = _RoleModelsSource(settings_cls, env_settings, dotenv_settings)
         return init_settings, env_settings, dotenv_settings, roles
 
@@ -123,12 +140,13 @@ class NVGatewaySettings(BaseSettings):
     @field_validator("role_models", mode="after")
     @classmethod
     def _check_models(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        value = {_role_key(role): models for role, models in value.items()}
         for role, models in value.items():
             for model in models:
                 provider, colon, name = model.partition(":")
                 if not colon or not name or provider not in PROVIDERS:
                     msg = (
-                        f"NVGATEWAY_{role.upper().replace('-', '_')}_MODELS has {model!r}; give `provider:model` "
+                        f"NVGATEWAY_{role.upper()}_MODELS has {model!r}; give `provider:model` "
                         f"with a provider among {', '.join(PROVIDERS)}, separated by commas"
                     )
                     raise ValueError(msg)
@@ -136,7 +154,7 @@ class NVGatewaySettings(BaseSettings):
 
     def models_of(self, role: str) -> tuple[str, ...]:
         """Return the models that are set for a role, as `provider:model`; empty if none are."""
-        return self.role_models.get(role.lower().replace("-", "_"), ())
+        return self.role_models.get(_role_key(role), ())
 
 
 class _RoleModelsSource(PydanticBaseSettingsSource):
@@ -156,7 +174,7 @@ class _RoleModelsSource(PydanticBaseSettingsSource):
                 found = _ROLE_MODELS.fullmatch(name.lower())
                 if found and value:
                     models[found[1]] = tuple(part.strip() for part in value.split(",") if part.strip())
-        return {"role_models": models} if models else {}
+        return {_NO_VARIABLE: models} if models else {}
 
 
 def settings_from(env_file: str | Path | None) -> NVGatewaySettings:
@@ -175,16 +193,21 @@ def _named(error: ValidationError) -> ConfigurationError:
     """Return an error that names the variables, without the values, since those may be secrets."""
     problems = []
     for item in error.errors(include_input=False, include_url=False):
-        name = str(item["loc"][0]) if item["loc"] else "settings"
-        variable = _variable(name)
+        variable = str(item["loc"][0]).upper()
         message = item["msg"].removeprefix("Value error, ")
-        problems.append(message if message.startswith("NVGATEWAY_") else f"{variable}: {message}")
-    # The first word is the variable: "NVGATEWAY_MAX_TOKENS: …", "NVGATEWAY_PLANNER_MODELS has …".
+        # What is said of a role's models names their variable itself.
+        problems.append(message if variable == _NO_VARIABLE.upper() else f"{variable}: {message}")
     setting = problems[0].split()[0].rstrip(":")
     return ConfigurationError(f"Malformed setting. {'; '.join(problems)}.", setting=setting)
 
 
-def _variable(name: str) -> str:
-    field = NVGatewaySettings.model_fields.get(name)
-    alias = field.validation_alias if field else None
-    return (alias if isinstance(alias, str) else name).upper()
+def _alias(name: str) -> str:
+    """Return the name that pydantic knows a setting by."""
+    alias = NVGatewaySettings.model_fields[name].validation_alias
+    if isinstance(alias, AliasChoices):
+        return str(alias.choices[0])
+    return alias if isinstance(alias, str) else name
+
+
+def _role_key(role: str) -> str:
+    return role.lower().replace("-", "_")
