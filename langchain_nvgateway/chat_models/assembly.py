@@ -11,9 +11,11 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import NVGatewayError
-from .call_flow import CallPlan, Completion
+from ..redaction import redact
+from .call_flow import Completion
+from .chunk_reader import OpenStream
 from .payloads import RequestParts
-from .service_errors import error_from_broken_answer
+from .service_errors import Call, error_from_broken_answer, redacted_headers
 
 if TYPE_CHECKING:
     from .sealed_chat_model import SealedChatModel
@@ -23,39 +25,47 @@ __all__ = ["StreamAssembly", "chat_result"]
 _CONVERTER_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
 
 
-def chat_result(model: SealedChatModel, completion: Completion, plan: CallPlan, parts: RequestParts) -> ChatResult:
+def chat_result(model: SealedChatModel, completion: Completion, parts: RequestParts) -> ChatResult:
     """Return the result for a whole answer.
 
     Raises:
         InvalidResponseError: LangChain cannot read it, or it does not satisfy the wanted class.
     """
-    reply, headers = completion.reply, completion.headers
-    info = _metadata(model, headers, plan)
-    failure: NVGatewayError
+    # In a function of its own: a traceback may show local variables, and a server may echo a secret.
+    outcome = _converted(model, completion, parts)
+    if isinstance(outcome, NVGatewayError):
+        raise outcome
+    return outcome
+
+
+def _converted(model: SealedChatModel, completion: Completion, parts: RequestParts) -> ChatResult | NVGatewayError:
+    reply, call = completion.reply, completion.call
+    info = _metadata(model, completion.headers, call)
     try:
         result = model._create_chat_result(reply)
         for generation, choice in zip(result.generations, reply["choices"], strict=True):
             own = {name: choice[name] for name in ("finish_reason", "logprobs") if name in choice}
             generation.generation_info = {**own, **info}
-            extra = _structured(choice["message"], parts)
-            generation.message.additional_kwargs.update(extra)
-        return result
+            generation.message.additional_kwargs.update(_structured(choice["message"], parts))
     except ValidationError as problem:
-        failure = _unreadable(plan, headers, reply, _told(problem))
+        return _unreadable(call, completion.headers, reply, _told(problem))
     except _CONVERTER_ERRORS as problem:
-        failure = _unreadable(plan, headers, reply, f"a reply that cannot be read ({type(problem).__name__})")
-    raise failure
+        reason = f"a reply that cannot be read ({type(problem).__name__})"
+        return _unreadable(call, completion.headers, reply, reason)
+    return result
 
 
 class StreamAssembly:
     """Turn the chunks of one stream into LangChain's, and its end into the last chunk or an error."""
 
-    def __init__(self, model: SealedChatModel, headers: dict[str, str], plan: CallPlan, parts: RequestParts) -> None:
+    def __init__(self, model: SealedChatModel, stream: OpenStream, parts: RequestParts) -> None:
         self._model = model
-        self._headers = headers
-        self._plan = plan
+        self._headers = stream.headers
+        self._call = stream.call
         self._parts = parts
+        self._refusal = ""
         self._chunk_class: type = AIMessageChunk
+        self._is_signed = False
         self._seen: list[AIMessageChunk] = []
 
     def add(self, chunk: dict[str, Any]) -> list[ChatGenerationChunk]:
@@ -64,6 +74,10 @@ class StreamAssembly:
         Raises:
             InvalidResponseError: LangChain cannot read it.
         """
+        if self._is_signed:
+            # Some servers repeat the finish reason, and LangChain would join the two.
+            for choice in chunk["choices"]:
+                choice["finish_reason"] = None
         generation: ChatGenerationChunk | None = None
         problem_name = ""
         try:
@@ -72,12 +86,15 @@ class StreamAssembly:
             problem_name = type(problem).__name__
         if problem_name:
             reason = f"a chunk that cannot be read ({problem_name})"
-            raise self._with_partial(_unreadable(self._plan, self._headers, chunk, reason))
+            failure = self._with_partial(_unreadable(self._call, self._headers, chunk, reason))
+            del chunk
+            raise failure
+        self._refusal += "".join(choice["delta"].get("refusal") or "" for choice in chunk["choices"])
         if generation is None:
             return []
         if any(choice.get("finish_reason") for choice in chunk["choices"]):
-            # Once per stream: LangChain joins the texts in the metadata of all chunks.
-            metadata = _metadata(self._model, self._headers, self._plan)
+            self._is_signed = True
+            metadata = _metadata(self._model, self._headers, self._call)
             generation.generation_info = {**(generation.generation_info or {}), **metadata}
         self._chunk_class = type(generation.message)
         if isinstance(generation.message, AIMessageChunk):
@@ -85,24 +102,28 @@ class StreamAssembly:
         return [generation]
 
     def end(self, failure: NVGatewayError | None) -> list[ChatGenerationChunk]:
-        """Return the last chunk, which holds the parsed answer if a class was asked for.
+        """Return the last chunk, which holds a refusal, and the parsed answer if a class was asked for.
 
         Raises:
             NVGatewayError: The stream broke off; `.partial` is what came of it.
         """
         if failure:
             raise self._with_partial(failure)
-        if self._parts.schema is None:
+        if self._parts.schema is None and not self._refusal:
             return []
+        last = self._last_chunk()
+        if isinstance(last, NVGatewayError):
+            raise last
+        return [last]
+
+    def _last_chunk(self) -> ChatGenerationChunk | NVGatewayError:
         whole = self._joined()
-        message = {"content": whole.text if whole else "", "refusal": whole and whole.additional_kwargs.get("refusal")}
+        message = {"content": whole.text if whole else "", "refusal": self._refusal or None}
         try:
             extra = _structured(message, self._parts)
         except ValidationError as problem:
-            told = _told(problem)
-        else:
-            return [ChatGenerationChunk(message=AIMessageChunk(content="", additional_kwargs=extra))]
-        raise self._with_partial(_unreadable(self._plan, self._headers, message, told))
+            return _unreadable(self._call, self._headers, message, _told(problem))
+        return ChatGenerationChunk(message=AIMessageChunk(content="", additional_kwargs=extra))
 
     def _with_partial(self, failure: NVGatewayError) -> NVGatewayError:
         failure.partial = self._joined()  # type: ignore[attr-defined]
@@ -117,16 +138,16 @@ class StreamAssembly:
         return whole
 
 
-def _metadata(model: SealedChatModel, headers: dict[str, str], plan: CallPlan) -> dict[str, Any]:
+def _metadata(model: SealedChatModel, headers: dict[str, str], call: Call) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "correlation_id": plan.correlation_id,
-        "nvgateway": {"provider": model.provider, "model": plan.model},
+        "correlation_id": call.correlation_id,
+        "nvgateway": {"provider": model.provider, "model": call.model},
     }
     request_id = headers.get("nvcf-reqid") or headers.get("x-request-id")
     if request_id:
-        found["request_id"] = request_id
+        found["request_id"] = redact(request_id, call.secrets)
     if model.include_response_headers:
-        found["headers"] = dict(headers)
+        found["headers"] = redacted_headers(headers, call.secrets)
     return found
 
 
@@ -146,5 +167,5 @@ def _told(problem: ValidationError) -> str:
     return f"an answer that does not satisfy the schema ({'; '.join(places)})"
 
 
-def _unreadable(plan: CallPlan, headers: dict[str, str], answer: dict[str, Any], reason: str) -> NVGatewayError:
-    return error_from_broken_answer(plan.call(), 200, headers, json.dumps(answer, default=str).encode(), reason)
+def _unreadable(call: Call, headers: dict[str, str], answer: dict[str, Any], reason: str) -> NVGatewayError:
+    return error_from_broken_answer(call, 200, headers, json.dumps(answer, default=str).encode(), reason)

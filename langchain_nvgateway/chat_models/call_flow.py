@@ -16,8 +16,9 @@ from urllib.parse import urljoin
 from pydantic import SecretStr
 
 from ..deadlines import Deadline
-from ..egress import Origins
+from ..egress import Origins, origin_of
 from ..errors import EgressDeniedError, NVGatewayError
+from ..redaction import shown
 from ..sealed_http import HTTPRequest, HTTPResponse, TransportError
 from .chunk_reader import OpenStream
 from .envelopes import BrokenEnvelopeError, checked_completion, parsed_json
@@ -68,8 +69,9 @@ class CallPlan:
 class Completion:
     """A whole answer and the headers that came with it."""
 
-    reply: dict[str, Any]
-    headers: dict[str, str]
+    reply: dict[str, Any] = field(repr=False)
+    headers: dict[str, str] = field(repr=False)
+    call: Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,33 +147,32 @@ def _attempt(plan: CallPlan, call: Call, bearer: SecretStr) -> Flow:
         response: HTTPResponse | TransportError = yield Send(request)
         if isinstance(response, TransportError):
             return error_without_answer(call, str(response), timed_out=response.timed_out)
-        status = response.status
-        if status in (307, 308) and redirects < _MAX_REDIRECTS:
-            yield ReadBody(response, _MAX_ERROR_BYTES)
-            target = _redirect_target(plan, request.url, response)
+        if response.status // 100 == 3:
+            target = _redirect_target(plan, call, request.url, response)
             if isinstance(target, EgressDeniedError):
+                yield ReadBody(response, _MAX_ERROR_BYTES)
                 return target
-            if target:
+            if target and response.status in (307, 308) and redirects < _MAX_REDIRECTS:
+                yield ReadBody(response, _MAX_ERROR_BYTES)
                 redirects += 1
                 request = HTTPRequest(request.method, target, request.headers, request.body)
                 continue
-        if status == 202 and plan.status_url:
+        request_id = response.headers.get("nvcf-reqid", "")
+        if response.status == 202 and plan.status_url and _REQUEST_ID.fullmatch(request_id):
             yield ReadBody(response, _MAX_ERROR_BYTES)
-            request_id = response.headers.get("nvcf-reqid", "")
-            if _REQUEST_ID.fullmatch(request_id):
-                polls += 1
-                yield Wait(min(0.2 * polls, 2.0, plan.deadline.remaining()))
-                request = HTTPRequest("GET", f"{plan.status_url}/{request_id}", {**plan.headers, **authorization})
-                if plan.deadline.remaining() > 0:
-                    continue
+            polls += 1
+            yield Wait(min(0.2 * polls, 2.0, plan.deadline.remaining()))
+            if plan.deadline.remaining() <= 0:
                 return error_without_answer(call, f"still running after {polls} polls", timed_out=True)
-        if status // 100 == 2 and plan.stream:
+            request = HTTPRequest("GET", f"{plan.status_url}/{request_id}", {**plan.headers, **authorization})
+            continue
+        if response.status // 100 == 2 and plan.stream:
             stream: OpenStream | NVGatewayError = yield ReadFirstToken(response, call)
             return stream
-        return (yield from _whole_answer(plan, call, request, response))
+        return (yield from _whole_answer(call, response))
 
 
-def _whole_answer(plan: CallPlan, call: Call, request: HTTPRequest, response: HTTPResponse) -> Flow:
+def _whole_answer(call: Call, response: HTTPResponse) -> Flow:
     good = response.status // 100 == 2
     limit = MAX_REPLY_BYTES if good else _MAX_ERROR_BYTES
     body: bytes | TransportError = yield ReadBody(response, limit)
@@ -180,9 +181,6 @@ def _whole_answer(plan: CallPlan, call: Call, request: HTTPRequest, response: HT
             return error_from_answer(call, response.status, response.headers, b"")
         return error_without_answer(call, str(body), timed_out=body.timed_out)
     if response.status // 100 == 3:
-        target = _redirect_target(plan, request.url, response)
-        if isinstance(target, EgressDeniedError):
-            return target
         reason = "a redirect (set the base URL to where the service really is)"
         return error_from_broken_answer(call, response.status, response.headers, body, reason)
     if not good:
@@ -192,39 +190,44 @@ def _whole_answer(plan: CallPlan, call: Call, request: HTTPRequest, response: HT
             raise BrokenEnvelopeError(f"more than {limit >> 20} MiB")
         reply = parsed_json(body)
         if reply.get("error"):
-            return error_from_event(call, reply)
+            return error_from_event(call, body)
         reply = checked_completion(reply)
     except BrokenEnvelopeError as problem:
         return error_from_broken_answer(call, response.status, response.headers, body, str(problem))
     if any(choice.get("finish_reason") == "content_filter" for choice in reply["choices"]):
         return error_from_filter(call)
-    return Completion(reply, response.headers)
+    return Completion(reply, response.headers, call)
 
 
-def _redirect_target(plan: CallPlan, url: str, response: HTTPResponse) -> str | EgressDeniedError | None:
+def _redirect_target(plan: CallPlan, call: Call, url: str, response: HTTPResponse) -> str | EgressDeniedError | None:
     """Return where a redirect leads, or the error if that is a place that is not allowed."""
     location = response.headers.get("location")
     if not location:
         return None
     try:
         target = urljoin(url, location)
-        plan.origins.check(target)
+        origin = origin_of(target)
     except ValueError:
         return None
-    except EgressDeniedError as denied:
-        return denied.with_traceback(None)
-    return target
+    if origin in plan.origins.allowed:
+        return target
+    host = shown(origin.partition("://")[2], call.secrets)
+    return EgressDeniedError(
+        f"{call.who}: wanted to redirect the request to {host}, which is not allowed; nothing was sent there. "
+        "Check the base URL.",
+        host=host,
+    )
 
 
 def _delay_before_retry(error: NVGatewayError, retries: int, plan: CallPlan) -> float | None:
     """Return the seconds until the next attempt, or `None` when there is to be none."""
     if retries >= plan.max_retries or not getattr(error, "is_retryable", False):
         return None
-    if error.retry_after is not None:
+    if error.retry_after is None:
+        delay = min(0.5 * 2.0 ** min(retries, 10), 8.0) * random.uniform(0.5, 1.0)
+    elif error.retry_after > LONGEST_RETRY_AFTER:
+        return None
+    else:
         # Spread upwards only: earlier than asked would be refused again.
         delay = error.retry_after * random.uniform(1.0, 1.1)
-        longest = LONGEST_RETRY_AFTER * 1.1
-    else:
-        delay = min(0.5 * 2.0**retries, 8.0) * random.uniform(0.5, 1.0)
-        longest = 8.0
-    return delay if delay <= longest and delay < plan.deadline.remaining() else None
+    return delay if delay < plan.deadline.remaining() else None

@@ -7,7 +7,8 @@ not show the bytes of a server that echoes secrets.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Generator, Iterator
+import time
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from typing import Any
 
 from ..deadlines import Deadline
@@ -50,6 +51,8 @@ class ChunkReader:
         self._is_whole = "json" in content_type or "html" in content_type
         self._whole = bytearray()
         self._is_empty = True
+        self._last_call = -1
+        self._last_call_id: str | None = None
         self.has_begun = False
         self.is_finished = False
         self.is_done = False
@@ -105,13 +108,14 @@ class ChunkReader:
         try:
             chunk = parsed_json(event) if self._is_whole else _parsed_event(event)
             if chunk.get("error"):
-                self.failure = self._reported(error_from_event(self._call, chunk))
+                self.failure = self._reported(error_from_event(self._call, event))
                 return None
             chunk = as_chunk(checked_completion(chunk)) if self._is_whole else checked_chunk(chunk)
         except BrokenEnvelopeError as problem:
             self._fail(str(problem), event)
             return None
         for choice in chunk["choices"]:
+            self._number_calls(choice["delta"].get("tool_calls") or ())
             finish_reason = choice.get("finish_reason")
             if finish_reason == "content_filter":
                 self.failure = error_from_filter(self._call)
@@ -119,6 +123,17 @@ class ChunkReader:
             self.is_finished = self.is_finished or bool(finish_reason)
         self.has_begun = self.has_begun or has_content(chunk)
         return chunk
+
+    def _number_calls(self, calls: Sequence[dict[str, Any]]) -> None:
+        """Give each piece of a tool call the index that servers leave out: a new id is a new call."""
+        for position, call in enumerate(calls):
+            index = call.get("index")
+            if not isinstance(index, int) or isinstance(index, bool):
+                is_other = bool(call.get("id")) and call["id"] != self._last_call_id
+                is_beside = position > 0 and not call.get("id") and bool(call["function"].get("name"))
+                index = self._last_call + (is_other or is_beside or self._last_call < 0)
+            call["index"] = self._last_call = index
+            self._last_call_id = call.get("id") or self._last_call_id
 
     def _fail(self, reason: str, body: bytes = b"") -> None:
         if self.has_begun:
@@ -148,6 +163,7 @@ class OpenStream:
 
     def __init__(self, response: HTTPResponse, call: Call, deadline: Deadline) -> None:
         self.headers = response.headers
+        self.call = call
         self._response = response
         self._reader = ChunkReader(call, response.headers)
         self._deadline = deadline
@@ -160,6 +176,11 @@ class OpenStream:
     def failure(self) -> NVGatewayError | None:
         """Why the stream broke off, `None` if it did not."""
         return self._reader.failure
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether something of the answer is there."""
+        return self._reader.has_begun
 
     def read_first_token(self) -> None:
         """Read up to the first chunk that brings something of the answer, or to a `failure`."""
@@ -192,15 +213,18 @@ class OpenStream:
             longest_gap: Seconds without anything of the answer after which the stream counts as dead.
         """
         yield from self._ahead
-        if self._is_over:
+        if self._is_over or self.failure:
             return
         self._limit_wait(longest_gap, self._ahead)
         try:
             for piece in self._pieces:
                 chunks = self._reader.feed(piece)
+                received = time.monotonic()
                 yield from chunks
                 if self.failure:
                     return
+                # A slow reader is not to be taken for a slow service.
+                self._deadline.at += time.monotonic() - received
                 self._limit_wait(longest_gap, chunks)
             last = self._ended()
         except TransportError as problem:
@@ -211,16 +235,18 @@ class OpenStream:
         """Do what `chunks` does."""
         for chunk in self._ahead:
             yield chunk
-        if self._is_over or self._apieces is None:
+        if self._is_over or self.failure or self._apieces is None:
             return
         self._limit_wait(longest_gap, self._ahead)
         try:
             async for piece in self._apieces:
                 chunks = self._reader.feed(piece)
+                received = time.monotonic()
                 for chunk in chunks:
                     yield chunk
                 if self.failure:
                     return
+                self._deadline.at += time.monotonic() - received
                 self._limit_wait(longest_gap, chunks)
             last = self._ended()
         except TransportError as problem:
@@ -245,10 +271,9 @@ class OpenStream:
         return self._reader.end(str(problem), timed_out=problem.timed_out)
 
     def _limit_wait(self, longest_gap: float, chunks: list[Chunk]) -> None:
-        """Set the limit for the next piece, counted from when the reader asks for it.
+        """Set the limit for the next piece.
 
-        So a slow reader is not taken for a slow service; and a server that sends comments or empty chunks
-        for ever does not keep a dead stream alive.
+        A server that sends comments or empty chunks for ever does not keep a dead stream alive.
         """
         if any(map(has_content, chunks)):
             self._deadline.move(longest_gap)

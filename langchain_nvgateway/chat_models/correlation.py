@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.runnables import RunnableConfig
@@ -17,6 +17,7 @@ from ..errors import ConfigurationError
 __all__ = ["awithin_call", "call_of", "correlation_id_of", "with_run_id", "within_call"]
 
 RunManager = CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun
+Metadata = Mapping[str, Any] | None
 ChunkT = TypeVar("ChunkT")
 
 _current: ContextVar[str | None] = ContextVar("langchain_nvgateway_correlation_id", default=None)
@@ -56,10 +57,18 @@ def with_run_id(config: RunnableConfig | None) -> RunnableConfig:
     return config
 
 
-def within_call(config: RunnableConfig, chunks: Iterator[ChunkT]) -> Generator[ChunkT, None, None]:
-    """Yield `chunks`, whose request is made with the id that `config` says."""
+def within_call(
+    config: RunnableConfig, own_metadata: Metadata, chunks: Iterator[ChunkT]
+) -> Generator[ChunkT, None, None]:
+    """Yield `chunks`, whose request is made with the id that the metadata say.
+
+    Args:
+        config: Config of the call, with its run id.
+        own_metadata: Metadata of the model, which LangChain puts over those of the call.
+        chunks: The stream.
+    """
     try:
-        token = _current.set(_id_in(config))
+        token = _current.set(_id_in(config, own_metadata))
         try:
             first = next(chunks, None)
         finally:
@@ -71,10 +80,12 @@ def within_call(config: RunnableConfig, chunks: Iterator[ChunkT]) -> Generator[C
         cast("Generator[ChunkT, None, None]", chunks).close()
 
 
-async def awithin_call(config: RunnableConfig, chunks: AsyncIterator[ChunkT]) -> AsyncGenerator[ChunkT, None]:
+async def awithin_call(
+    config: RunnableConfig, own_metadata: Metadata, chunks: AsyncIterator[ChunkT]
+) -> AsyncGenerator[ChunkT, None]:
     """Do what `within_call` does."""
     try:
-        token = _current.set(_id_in(config))
+        token = _current.set(_id_in(config, own_metadata))
         try:
             first = await anext(chunks, None)
         finally:
@@ -87,8 +98,9 @@ async def awithin_call(config: RunnableConfig, chunks: AsyncIterator[ChunkT]) ->
         await cast("AsyncGenerator[ChunkT, None]", chunks).aclose()
 
 
-def _id_in(config: RunnableConfig) -> str:
-    return _chosen((config.get("metadata") or {}).get(_METADATA_KEY), str(config["run_id"]))
+def _id_in(config: RunnableConfig, own_metadata: Metadata) -> str:
+    metadata = {**(config.get("metadata") or {}), **(own_metadata or {})}
+    return _chosen(metadata.get(_METADATA_KEY), str(config["run_id"]))
 
 
 def _chosen(wanted: object, run_id: str) -> str:

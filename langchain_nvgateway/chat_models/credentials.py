@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Protocol, cast
+from typing import Protocol
 
 from pydantic import SecretStr
 
@@ -20,10 +20,10 @@ TokenSource = Callable[[], str] | Callable[[], Awaitable[str]]
 class Credential(Protocol):
     """Where the bearer of a request comes from."""
 
-    def get(self) -> SecretStr:
-        """Return the bearer for the next attempt."""
+    def get(self, longest_wait: float) -> SecretStr:
+        """Return the bearer for the next attempt, waiting for it for so many seconds at most."""
 
-    async def aget(self) -> SecretStr:
+    async def aget(self, longest_wait: float) -> SecretStr:
         """Return the bearer for the next attempt, without blocking the event loop."""
 
     def refuse(self, bearer: SecretStr) -> None:
@@ -36,13 +36,13 @@ class StarfleetCredential:
     def __init__(self, provider: StarfleetTokenProvider) -> None:
         self._provider = provider
 
-    def get(self) -> SecretStr:
+    def get(self, longest_wait: float) -> SecretStr:
         """Return the current token."""
-        return SecretStr(self._provider.get_token())
+        return SecretStr(self._provider.get_token(longest_wait=longest_wait))
 
-    async def aget(self) -> SecretStr:
+    async def aget(self, longest_wait: float) -> SecretStr:
         """Return the current token, without blocking the event loop."""
-        return SecretStr(await self._provider.aget_token())
+        return SecretStr(await self._provider.aget_token(longest_wait=longest_wait))
 
     def refuse(self, bearer: SecretStr) -> None:
         """Have exactly this token replaced."""
@@ -55,13 +55,16 @@ class KeyCredential:
     Args:
         source: The key, or a callable (sync or async) that returns it.
         setting: Name of the setting that it comes from, for messages.
+
+    Raises:
+        ConfigurationError: The key cannot be sent.
     """
 
     def __init__(self, source: SecretStr | TokenSource, *, setting: str) -> None:
         self._setting = setting
         self._source = self._checked(source) if isinstance(source, SecretStr) else source
 
-    def get(self) -> SecretStr:
+    def get(self, longest_wait: float) -> SecretStr:
         """Return the key.
 
         Raises:
@@ -69,25 +72,38 @@ class KeyCredential:
         """
         if isinstance(self._source, SecretStr):
             return self._source
-        if inspect.iscoroutinefunction(self._source):
+        found = _hidden(self._source())
+        if inspect.isawaitable(found):
+            if inspect.iscoroutine(found):
+                found.close()
             msg = f"{self._setting} is an async callable, which only the async methods can use (ainvoke, astream, …)."
             raise ConfigurationError(msg, setting=self._setting)
-        return self._checked(self._source())
+        return self._checked(found)
 
-    async def aget(self) -> SecretStr:
+    async def aget(self, longest_wait: float) -> SecretStr:
         """Return the key, without blocking the event loop."""
         if isinstance(self._source, SecretStr):
             return self._source
         if inspect.iscoroutinefunction(self._source):
-            return self._checked(await self._source())
-        return self._checked(await asyncio.to_thread(cast("Callable[[], str]", self._source)))
+            return self._checked(_hidden(await self._source()))
+        found = _hidden(await asyncio.to_thread(self._source))
+        return self._checked(_hidden(await found) if inspect.isawaitable(found) else found)
 
     def refuse(self, bearer: SecretStr) -> None:
         """Do nothing: the next call of the callable says whether there is another key."""
 
-    def _checked(self, value: object) -> SecretStr:
-        text = value.get_secret_value() if isinstance(value, SecretStr) else value
-        if not isinstance(text, str) or not text or not text.isascii() or not text.isprintable() or " " in text:
+    def _checked(self, found: object) -> SecretStr:
+        if not isinstance(found, SecretStr) or not _can_be_sent(found):
             msg = f"{self._setting} is no usable token: it has to be ASCII text without blanks or control characters."
             raise ConfigurationError(msg, setting=self._setting)
-        return SecretStr(text)
+        return found
+
+
+def _hidden(value: object) -> object:
+    """Return a text as a secret: tracebacks may show local variables."""
+    return SecretStr(value) if isinstance(value, str) else value
+
+
+def _can_be_sent(secret: SecretStr) -> bool:
+    text = secret.get_secret_value()
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text

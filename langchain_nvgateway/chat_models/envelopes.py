@@ -1,6 +1,7 @@
 """The outer form of what a service sends: is it a chat completion, or a chunk of one?
 
-What LangChain's converters would stumble over is refused here, or mended where the meaning is plain.
+What LangChain's converters would stumble over is refused here if the answer depends on it, and mended or left
+out if it does not (a statistic, a name).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ class BrokenEnvelopeError(ValueError):
     """The answer is no chat completion; `str()` says why in a few words."""
 
 
-def parsed_json(body: bytes) -> Any:
+def parsed_json(body: bytes) -> dict[str, Any]:
     """Parse a body that has to be a JSON object.
 
     Raises:
@@ -48,13 +49,14 @@ def checked_completion(reply: dict[str, Any]) -> dict[str, Any]:
         message = choice.get("message") if isinstance(choice, dict) else None
         if not isinstance(message, dict):
             raise BrokenEnvelopeError("a choice without `message`")
-        message.setdefault("role", "assistant")
         _check_parts(message)
+        # Whatever it says: the service answers as the assistant.
+        message["role"] = "assistant"
         for call in message.get("tool_calls") or ():
             if not isinstance(call["function"].get("arguments"), str):
                 raise BrokenEnvelopeError("a tool call whose `arguments` are not text")
-    if not isinstance(reply.get("usage"), dict):
-        reply["usage"] = None
+        _mend_choice(choice)
+    _mend(reply)
     return reply
 
 
@@ -78,10 +80,10 @@ def checked_chunk(chunk: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(delta, dict):
             raise BrokenEnvelopeError("a `delta` that is not an object")
         _check_parts(delta)
-        for position, call in enumerate(delta.get("tool_calls") or ()):
-            call.setdefault("index", position)
-    if not isinstance(chunk.get("usage"), dict):
-        chunk["usage"] = None
+        if "role" in delta:
+            delta["role"] = "assistant"
+        _mend_choice(choice)
+    _mend(chunk)
     return chunk
 
 
@@ -107,8 +109,15 @@ def has_content(chunk: dict[str, Any]) -> bool:
 
 def _check_parts(message: dict[str, Any]) -> None:
     content = message.get("content")
-    if content is not None and not isinstance(content, str | list):
+    if isinstance(content, list):
+        if not all(isinstance(part, str | dict) for part in content):
+            raise BrokenEnvelopeError("a part of `content` that is neither text nor an object")
+    elif content is not None and not isinstance(content, str):
         raise BrokenEnvelopeError("`content` that is not text")
+    for name in ("refusal", "id", "name"):
+        if not isinstance(message.get(name), str | None):
+            del message[name]
+    _check_text("function_call", message.get("function_call"), "name", "arguments")
     calls = message.get("tool_calls")
     if calls is None:
         return
@@ -119,12 +128,45 @@ def _check_parts(message: dict[str, Any]) -> None:
             raise BrokenEnvelopeError("a tool call that is not an object")
         if call.get("function") is None:
             call["function"] = {}
-        _check_call(call, call["function"])
+        if not isinstance(call.get("index"), int):
+            call.pop("index", None)
+        _check_text("tool call", call, "id")
+        _check_text("tool call's `function`", call["function"], "name", "arguments")
 
 
-def _check_call(call: dict[str, Any], function: Any) -> None:
-    if not isinstance(function, dict):
-        raise BrokenEnvelopeError("a tool call whose `function` is not an object")
-    for part in (call.get("id"), function.get("name"), function.get("arguments")):
-        if part is not None and not isinstance(part, str):
-            raise BrokenEnvelopeError("a tool call whose `id`, `name` or `arguments` are not text")
+def _check_text(what: str, value: Any, *names: str) -> None:
+    if value is None:
+        return
+    if not isinstance(value, dict):
+        raise BrokenEnvelopeError(f"a {what} that is not an object")
+    for name in names:
+        if value.get(name) is not None and not isinstance(value[name], str):
+            raise BrokenEnvelopeError(f"a {what} whose `{name}` is not text")
+
+
+def _mend(reply: dict[str, Any]) -> None:
+    """Leave out what is said about an answer in a form that nobody can read."""
+    for name in ("model", "id", "system_fingerprint", "service_tier"):
+        if not isinstance(reply.get(name), str | None):
+            del reply[name]
+    usage = reply.get("usage")
+    counts = ("prompt_tokens", "completion_tokens", "total_tokens")
+    if not isinstance(usage, dict) or not all(map(_is_count, map(usage.get, counts))):
+        reply["usage"] = None
+        return
+    for name in ("prompt_tokens_details", "completion_tokens_details"):
+        details = usage.get(name)
+        if not isinstance(details, dict) or not all(map(_is_count, details.values())):
+            usage.pop(name, None)
+
+
+def _mend_choice(choice: dict[str, Any]) -> None:
+    if not isinstance(choice.get("finish_reason"), str):
+        choice["finish_reason"] = None
+    logprobs = choice.get("logprobs")
+    if not isinstance(logprobs, dict) or not all(isinstance(part, list | None) for part in logprobs.values()):
+        choice["logprobs"] = None
+
+
+def _is_count(value: Any) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool))

@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 
 from openai.lib._parsing._completions import type_to_response_format_param
 
+from ..errors import ConfigurationError
+
 __all__ = ["RequestParts", "is_reasoning_model", "request_parts"]
 
 _REASONING = re.compile(r"^(o\d|gpt-5(?!-chat))", re.IGNORECASE)
@@ -25,6 +27,8 @@ _REFUSED_BY_REASONING = (
     "top_logprobs",
     "logit_bias",
 )
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 §5.6.2
+_ABOUT_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 _OWN_HEADERS = frozenset(
     {"authorization", "api-key", "host", "content-length", "content-type", "transfer-encoding", "connection"}
     | {"accept-encoding", "correlationid"}
@@ -58,10 +62,13 @@ def request_parts(payload: dict[str, Any], *, headers: Mapping[str, Any], query:
         query: Query parameters of the user's own (`default_query`).
     """
     payload = _adapted({name: value for name, value in payload.items() if not _is_not_given(value)})
-    own_headers = {**headers, **(payload.pop("extra_headers", None) or {})}
-    own_query = {**query, **(payload.pop("extra_query", None) or {})}
+    own_headers = _headers({**headers, **(payload.pop("extra_headers", None) or {})})
+    own_query = _query({**query, **(payload.pop("extra_query", None) or {})})
     timeout = payload.pop("timeout", None)
     payload.update(payload.pop("extra_body", None) or {})
+    if payload.get("tools") == []:
+        # What LangChain's agents bind when they have none; services refuse an empty list.
+        payload = {name: value for name, value in payload.items() if name not in _ABOUT_TOOLS}
     schema = payload.get("response_format")
     if isinstance(schema, type):
         payload["response_format"] = type_to_response_format_param(schema)
@@ -70,11 +77,41 @@ def request_parts(payload: dict[str, Any], *, headers: Mapping[str, Any], query:
         model=str(payload.get("model", "")),
         # A lone surrogate is no character and has no encoding; `?` is what it is shown as.
         body=text.encode("utf-8", "replace"),
-        headers={name: str(value) for name, value in own_headers.items() if name.lower() not in _OWN_HEADERS},
-        query=urlencode({name: str(value) for name, value in own_query.items()}),
+        headers=own_headers,
+        query=own_query,
         timeout=timeout,
         schema=schema if isinstance(schema, type) else None,
     )
+
+
+def _headers(given: Mapping[str, Any]) -> dict[str, str]:
+    """Return the user's own headers, by lower-case name, without those that the request has itself.
+
+    Raises:
+        ConfigurationError: HTTP cannot carry one of them.
+    """
+    headers = {}
+    for name, value in given.items():
+        if _is_not_given(value) or name.lower() in _OWN_HEADERS:
+            continue
+        text = str(value)
+        if not _HEADER_NAME.fullmatch(name) or not text.isascii() or not text.isprintable():
+            msg = f"The header {name!r} cannot be sent: give it a name of letters and printable ASCII text."
+            raise ConfigurationError(msg, setting="default_headers")
+        headers[name.lower()] = text.strip()
+    return headers
+
+
+def _query(given: Mapping[str, Any]) -> str:
+    """Return query parameters in the form in which the SDK writes them."""
+    pairs = {name: value for name, value in given.items() if not _is_not_given(value)}
+    return urlencode({name: _query_value(value) for name, value in pairs.items()})
+
+
+def _query_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
 
 
 def _adapted(payload: dict[str, Any]) -> dict[str, Any]:

@@ -46,9 +46,7 @@ class RequestPath:
         except NVGatewayError as error:
             error.correlation_id = plan.correlation_id
             raise
-        if isinstance(outcome, NVGatewayError):
-            raise outcome
-        return outcome
+        return _unless_failed(outcome, plan)
 
     async def arun(self, plan: CallPlan) -> Completion | OpenStream:
         """Do what `run` does, in the running event loop."""
@@ -57,9 +55,7 @@ class RequestPath:
         except NVGatewayError as error:
             error.correlation_id = plan.correlation_id
             raise
-        if isinstance(outcome, NVGatewayError):
-            raise outcome
-        return outcome
+        return _unless_failed(outcome, plan)
 
     def _drive(self, plan: CallPlan) -> Outcome:
         flow = call_flow(plan)
@@ -80,7 +76,7 @@ class RequestPath:
                 case Authorize(refused):
                     if refused is not None:
                         self.credential.refuse(refused)
-                    result = self.credential.get()
+                    result = self.credential.get(plan.deadline.remaining())
                 case Wait(seconds):
                     time.sleep(seconds)
 
@@ -103,7 +99,7 @@ class RequestPath:
                 case Authorize(refused):
                     if refused is not None:
                         self.credential.refuse(refused)
-                    result = await self.credential.aget()
+                    result = await self.credential.aget(plan.deadline.remaining())
                 case Wait(seconds):
                     await asyncio.sleep(seconds)
 
@@ -118,6 +114,13 @@ class RequestPath:
             return await self.http.aopen(request, plan.deadline)
         except TransportError as problem:
             return problem
+
+
+def _unless_failed(outcome: Outcome, plan: CallPlan) -> Completion | OpenStream:
+    if isinstance(outcome, NVGatewayError):
+        outcome.correlation_id = plan.correlation_id
+        raise outcome
+    return outcome
 
 
 def _read_body(response: HTTPResponse, limit: int) -> bytes | TransportError:
@@ -156,9 +159,10 @@ def _open_stream(response: HTTPResponse, call: Call, plan: CallPlan) -> OpenStre
     except BaseException:
         stream.close()
         raise
-    if stream.failure:
+    if stream.failure and not stream.has_begun:
         stream.close()
-    return stream.failure or stream
+        return stream.failure
+    return stream
 
 
 async def _aopen_stream(response: HTTPResponse, call: Call, plan: CallPlan) -> OpenStream | NVGatewayError:
@@ -168,6 +172,7 @@ async def _aopen_stream(response: HTTPResponse, call: Call, plan: CallPlan) -> O
     except BaseException:
         await stream.aclose()
         raise
-    if stream.failure:
+    if stream.failure and not stream.has_begun:
         await stream.aclose()
-    return stream.failure or stream
+        return stream.failure
+    return stream

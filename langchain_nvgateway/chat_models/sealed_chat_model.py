@@ -140,7 +140,7 @@ class SealedChatModel(BaseChatOpenAI):
         plan, parts = self._plan(messages, stop, run_manager, stream=False, **kwargs)
         completion = self._path.run(plan)
         assert isinstance(completion, Completion)
-        return chat_result(self, completion, plan, parts)
+        return chat_result(self, completion, parts)
 
     async def _agenerate(
         self,
@@ -152,7 +152,7 @@ class SealedChatModel(BaseChatOpenAI):
         plan, parts = self._plan(messages, stop, run_manager, stream=False, **kwargs)
         completion = await self._path.arun(plan)
         assert isinstance(completion, Completion)
-        return chat_result(self, completion, plan, parts)
+        return chat_result(self, completion, parts)
 
     def _stream(
         self,
@@ -167,7 +167,7 @@ class SealedChatModel(BaseChatOpenAI):
         plan, parts = self._plan(messages, stop, run_manager, stream=True, **kwargs)
         opened = self._path.run(plan)
         assert isinstance(opened, OpenStream)
-        assembly = StreamAssembly(self, opened.headers, plan, parts)
+        assembly = StreamAssembly(self, opened, parts)
         try:
             for chunk in opened.chunks(self._longest_gap(parts)):
                 for generation in assembly.add(chunk):
@@ -194,7 +194,7 @@ class SealedChatModel(BaseChatOpenAI):
         plan, parts = self._plan(messages, stop, run_manager, stream=True, **kwargs)
         opened = await self._path.arun(plan)
         assert isinstance(opened, OpenStream)
-        assembly = StreamAssembly(self, opened.headers, plan, parts)
+        assembly = StreamAssembly(self, opened, parts)
         try:
             async with aclosing(opened.achunks(self._longest_gap(parts))) as chunks:
                 async for chunk in chunks:
@@ -216,14 +216,14 @@ class SealedChatModel(BaseChatOpenAI):
     ) -> Iterator[AIMessageChunk]:
         """Stream the answer to `input`."""
         config = with_run_id(config)
-        return within_call(config, super().stream(input, config, **kwargs))
+        return within_call(config, self.metadata, super().stream(input, config, **kwargs))
 
     def astream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[AIMessageChunk]:
         """Stream the answer to `input`."""
         config = with_run_id(config)
-        return awithin_call(config, super().astream(input, config, **kwargs))
+        return awithin_call(config, self.metadata, super().astream(input, config, **kwargs))
 
     def _generate_with_cache(
         self, messages: list[BaseMessage], stop: Stop = None, run_manager: Any = None, **kwargs: Any
@@ -274,7 +274,7 @@ class SealedChatModel(BaseChatOpenAI):
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickled without secrets; where it is unpickled, they come from the environment again.
         given = {name: getattr(self, name) for name in self.model_fields_set if name not in self._secret_fields}
-        return _rebuilt, (type(self), {name: value for name, value in given.items() if value is not None})
+        return _rebuilt, (type(self), given)
 
     # -- One call --------------------------------------------------------------------------------------------
 
@@ -298,8 +298,8 @@ class SealedChatModel(BaseChatOpenAI):
             url += ("&" if "?" in url else "?") + parts.query
         headers = {
             **parts.headers,
-            "Content-Type": "application/json",
-            "Accept": "text/event-stream" if stream else "application/json",
+            "content-type": "application/json",
+            "accept": "text/event-stream" if stream else "application/json",
             **self._service_headers(correlation_id),
         }
         plan = CallPlan(

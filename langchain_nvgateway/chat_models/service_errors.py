@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +52,7 @@ __all__ = [
     "error_from_event",
     "error_from_filter",
     "error_without_answer",
+    "redacted_headers",
 ]
 
 
@@ -183,14 +184,15 @@ def error_from_answer(call: Call, status: int, headers: Mapping[str, str], body:
     )
 
 
-def error_from_event(call: Call, event: dict[str, Any]) -> NVGatewayError:
+def error_from_event(call: Call, body: bytes) -> NVGatewayError:
     """Return the error for an error object that came with status 200, in a body or within a stream."""
-    text = json.dumps(event)
-    words = _words_of(event, text)
-    status = int(words.code) if words.code.isdigit() and 400 <= int(words.code) <= 599 else 0
-    if not status and words.code not in _FILTER_CODES and not _CONTEXT.search(words.text + words.code):
-        return error_from_broken_answer(call, 200, {}, text.encode(), f"an error in its place: {words.text}")
-    return error_from_answer(call, status or 400, {}, text.encode())
+    text = body.decode("utf-8", "replace")
+    words = _words_of(_parsed(text), text)
+    if re.fullmatch(r"[45][0-9]{2}", words.code):
+        return error_from_answer(call, int(words.code), {}, body)
+    if words.code in _FILTER_CODES or _CONTEXT.search(f"{words.text} {words.code}"):
+        return error_from_answer(call, 400, {}, body)
+    return error_from_broken_answer(call, 200, {}, body, f"an error in its place: {words.text}")
 
 
 def error_from_broken_answer(
@@ -201,7 +203,7 @@ def error_from_broken_answer(
     reason = shown(reason, call.secrets)
     return BadAnswerError(
         f"{call.who}: answered {status} with {reason}{_full_stop(reason)} Try again, or use another model.",
-        **_openai_data(call, status, headers, text, _parsed(text), _Words("", "")),
+        **_openai_data(call, status, headers, text, _parsed(text), _Words(reason, "")),
         reason=reason,
         raw=shown(text, call.secrets),
     )
@@ -233,6 +235,12 @@ def error_without_answer(call: Call, problem: str, *, timed_out: bool) -> NVGate
     )
 
 
+def redacted_headers(headers: Mapping[str, str], secrets: Iterable[str]) -> dict[str, str]:
+    """Return an answer's headers as they may be shown, without those that tell of how it was sent."""
+    secrets = tuple(secrets)
+    return {name: redact(value, secrets) for name, value in headers.items() if name not in _UNSAFE_HEADERS}
+
+
 def _kind(status: int, words: _Words) -> tuple[type[NVGatewayError], str]:
     if words.code in _FILTER_CODES:
         return FilteredError, "Change the prompt."
@@ -258,41 +266,52 @@ def _words_of(parsed: Any, text: str) -> _Words:
     """Find the message and the code in the many shapes that error bodies have."""
     if not isinstance(parsed, dict):
         return _Words("an HTML page" if text.lstrip()[:1] == "<" else text, "")
-    inner = parsed.get("error", parsed)
+    inner = parsed.get("error") or parsed
     if not isinstance(inner, dict):
-        return _Words(str(inner), "")
-    detail = inner.get("message") or inner.get("detail") or inner.get("title") or inner.get("error_description")
+        return _Words(inner if isinstance(inner, str) else text, "")
+    said = [inner.get(name) for name in ("message", "detail", "title", "error_description", "error")]
+    detail = next((words for words in said if words and isinstance(words, str | list)), text)
     if isinstance(detail, list):
-        detail = "; ".join(_validation_text(item) for item in detail[:5])
-    code = inner.get("code") or inner.get("type") or ""
+        detail = "; ".join(_validation_text(item) for item in detail[:5]) or text
+    codes = [inner.get("code"), inner.get("type")]
     innermost = inner.get("innererror")
     if isinstance(innermost, dict) and innermost.get("code") in _FILTER_CODES:
-        code = innermost["code"]
-    return _Words(str(detail or text), str(code))
+        codes = [innermost["code"]]
+    code = next((code for code in codes if isinstance(code, str) or _is_status(code)), "")
+    return _Words(detail, str(code))
+
+
+def _is_status(code: Any) -> bool:
+    # Not any number: Python refuses to write one of 5,000 digits.
+    return isinstance(code, int) and 100 <= code <= 599
 
 
 def _validation_text(item: Any) -> str:
     if not isinstance(item, dict):
-        return str(item)
+        return item if isinstance(item, str) else ""
     where = item.get("loc")
-    place = ".".join(map(str, where)) if isinstance(where, list) else str(where or "")
-    return f"{place}: {item.get('msg', '')}".strip(": ")
+    steps = where if isinstance(where, list) else [where]
+    place = ".".join(str(step) for step in steps if isinstance(step, str | int))
+    message = item.get("msg")
+    return f"{place}: {message if isinstance(message, str) else ''}".strip(": ")
 
 
 def _openai_data(
     call: Call, status: int, headers: Mapping[str, str], text: str, parsed: Any, words: _Words
 ) -> dict[str, Any]:
     """Return what `openai`'s errors carry, without secrets and without the request's headers."""
-    clean = {name: redact(value, call.secrets) for name, value in headers.items() if name not in _UNSAFE_HEADERS}
+    clean = redacted_headers(headers, call.secrets)
     body = redact_value(parsed, call.secrets)
     inner = body.get("error", body) if isinstance(body, dict) else body
     details = inner if isinstance(inner, dict) else {}
     request = _request(call)
-    content = redact(text, call.secrets).encode()
+    content = redact(text, call.secrets).encode("utf-8", "replace")
+    # As bytes: what a server sends need not be ASCII.
+    raw = [(name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in clean.items()]
     return {
         "message": shown(words.text, call.secrets),
         "request": request,
-        "response": httpx.Response(status, headers=clean, content=content, request=request),
+        "response": httpx.Response(status, headers=raw, content=content, request=request),
         "body": inner,
         "code": details.get("code"),
         "param": details.get("param"),
