@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# What has nothing to do with openai is tested once.
+INDEPENDENT := breaker emulator
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test check bench clean
@@ -11,7 +13,7 @@ demo: $(VENV)/installed-demo  ## sign in, chat, and survive an outage, on the em
 	$(BIN)/nvgateway demo
 
 test: $(VENV)/installed  ## all tests, with openai 3 and with openai 2
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 	$(MAKE) --no-print-directory test-openai-2
 
 check: $(VENV)/installed  ## style, types and import layers
@@ -22,7 +24,7 @@ check: $(VENV)/installed  ## style, types and import layers
 
 .PHONY: test-openai-2
 test-openai-2: $(VENV)-openai-2/installed
-	$(VENV)-openai-2/bin/python -m pytest -p no:cacheprovider
+	$(VENV)-openai-2/bin/python -m pytest -n 2 -p no:cacheprovider $(INDEPENDENT:%=--ignore tests/unit_tests/%)
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
