@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from langchain_nvgateway.chat_models.sealed_chat_model import _shared_http
@@ -13,6 +14,11 @@ from langchain_nvgateway.emulator import Emulator
 from langchain_nvgateway.starfleet.sharing import clear_shared_providers
 
 from .integration_tests.standard_suites import leave_out_what_cannot_apply
+
+# The same examples in every run, so that a red run means a change; HYPOTHESIS_PROFILE=explore looks for new ones.
+hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
+hypothesis.settings.register_profile("explore", deadline=None, max_examples=1000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 _PREFIXES = (
     "STARFLEET_",

@@ -110,8 +110,9 @@ def has_content(chunk: dict[str, Any]) -> bool:
 def _check_parts(message: dict[str, Any]) -> None:
     content = message.get("content")
     if isinstance(content, list):
-        if not all(isinstance(part, str | dict) for part in content):
-            raise BrokenEnvelopeError("a part of `content` that is neither text nor an object")
+        texts = [part.get("text", "") if isinstance(part, dict) else part for part in content]
+        if not all(isinstance(text, str) for text in texts):
+            raise BrokenEnvelopeError("a part of `content` that is not text")
     elif content is not None and not isinstance(content, str):
         raise BrokenEnvelopeError("`content` that is not text")
     for name in ("refusal", "id", "name"):
