@@ -21,7 +21,7 @@ from ..errors import EgressDeniedError, NVGatewayError
 from ..redaction import shown
 from ..sealed_http import HTTPRequest, HTTPResponse, TransportError
 from .chunk_reader import OpenStream
-from .envelopes import BrokenEnvelopeError, checked_completion, parsed_json
+from .envelopes import BrokenEnvelopeError, checked_completion, is_error, parsed_json
 from .service_errors import (
     Call,
     error_from_answer,
@@ -189,7 +189,7 @@ def _whole_answer(call: Call, response: HTTPResponse) -> Flow:
         if len(body) > limit:
             raise BrokenEnvelopeError(f"more than {limit >> 20} MiB")
         reply = parsed_json(body)
-        if reply.get("error"):
+        if is_error(reply):
             return error_from_event(call, body)
         reply = checked_completion(reply)
     except BrokenEnvelopeError as problem:

@@ -14,7 +14,15 @@ from typing import Any
 from ..deadlines import Deadline
 from ..errors import ContentFilteredError, NVGatewayError, StreamInterruptedError
 from ..sealed_http import HTTPResponse, TransportError
-from .envelopes import BrokenEnvelopeError, as_chunk, checked_chunk, checked_completion, has_content, parsed_json
+from .envelopes import (
+    BrokenEnvelopeError,
+    as_chunk,
+    checked_chunk,
+    checked_completion,
+    has_content,
+    is_error,
+    parsed_json,
+)
 from .event_stream import MAX_EVENT_BYTES, EventDecoder, EventTooLargeError
 from .service_errors import (
     Call,
@@ -107,8 +115,8 @@ class ChunkReader:
     def _chunk(self, event: bytes) -> Chunk | None:
         try:
             chunk = parsed_json(event) if self._is_whole else _parsed_event(event)
-            if chunk.get("error"):
-                self.failure = self._reported(error_from_event(self._call, event))
+            if is_error(chunk):
+                self._stop(self._reported(error_from_event(self._call, event)))
                 return None
             chunk = as_chunk(checked_completion(chunk)) if self._is_whole else checked_chunk(chunk)
         except BrokenEnvelopeError as problem:
@@ -137,9 +145,14 @@ class ChunkReader:
 
     def _fail(self, reason: str, body: bytes = b"") -> None:
         if self.has_begun:
-            self.failure = self._interrupted(f"the service sent {reason}")
+            self._stop(self._interrupted(f"the service sent {reason}"))
         else:
-            self.failure = error_from_broken_answer(self._call, 200, self._headers, body, reason)
+            self._stop(error_from_broken_answer(self._call, 200, self._headers, body, reason))
+
+    def _stop(self, failure: NVGatewayError) -> None:
+        # A complete answer stays one, whatever comes after it.
+        self.is_done = self.is_finished
+        self.failure = None if self.is_finished else failure
 
     def _interrupted(self, problem: str, *, timed_out: bool = False) -> NVGatewayError:
         if not self.has_begun:

@@ -9,7 +9,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-__all__ = ["BrokenEnvelopeError", "as_chunk", "checked_chunk", "checked_completion", "has_content", "parsed_json"]
+__all__ = [
+    "BrokenEnvelopeError",
+    "as_chunk",
+    "checked_chunk",
+    "checked_completion",
+    "has_content",
+    "is_error",
+    "parsed_json",
+]
 
 
 class BrokenEnvelopeError(ValueError):
@@ -34,6 +42,11 @@ def parsed_json(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BrokenEnvelopeError("JSON that is not an object")
     return value
+
+
+def is_error(reply: dict[str, Any]) -> bool:
+    """Whether an object reports an error in the place of an answer; the second form is vLLM's old one."""
+    return bool(reply.get("error")) or reply.get("object") == "error"
 
 
 def checked_completion(reply: dict[str, Any]) -> dict[str, Any]:

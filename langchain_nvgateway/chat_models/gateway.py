@@ -58,12 +58,14 @@ class ChatNVGateway(SealedChatModel):
     service: ClassVar[str] = "NVIDIA LLM Gateway"
     provider: ClassVar[str] = "nvidia-gateway"
     base_url_setting: ClassVar[str] = "LLM_GATEWAY_BASE_URL (base_url)"
-    _secret_fields: ClassVar[frozenset[str]] = frozenset({"openai_api_key", "starfleet_secret", "token_provider"})
+    _secret_fields: ClassVar[frozenset[str]] = frozenset(
+        {"openai_api_key", "starfleet_id", "starfleet_secret", "token_provider"}
+    )
 
     model_name: str = Field(default="gpt-4o-mini", alias="model")
     """Name of the deployment."""
 
-    starfleet_id: str | None = Field(default=None, repr=False)
+    starfleet_id: str | None = Field(default=None, repr=False, exclude=True)
     """Client id."""
 
     starfleet_secret: SecretStr | Callable[[], str | SecretStr] | None = Field(default=None, repr=False, exclude=True)

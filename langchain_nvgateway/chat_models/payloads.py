@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
 
 from openai.lib._parsing._completions import type_to_response_format_param
 
@@ -42,8 +41,9 @@ class RequestParts:
     model: str
     body: bytes = field(repr=False)
     headers: dict[str, str] = field(repr=False)
-    query: str
-    timeout: Any
+    query: dict[str, str]
+    limits: dict[str, Any]
+    """Those of `timeout` and `first_token_timeout` that the call sets itself."""
     schema: type | None
     """Class that the answer is parsed into (`response_format` given as a class)."""
 
@@ -64,7 +64,7 @@ def request_parts(payload: dict[str, Any], *, headers: Mapping[str, Any], query:
     payload = _adapted({name: value for name, value in payload.items() if not _is_not_given(value)})
     own_headers = _headers({**headers, **(payload.pop("extra_headers", None) or {})})
     own_query = _query({**query, **(payload.pop("extra_query", None) or {})})
-    timeout = payload.pop("timeout", None)
+    limits: dict[str, Any] = {name: payload.pop(name) for name in ("timeout", "first_token_timeout") if name in payload}
     payload.update(payload.pop("extra_body", None) or {})
     if payload.get("tools") == []:
         # What LangChain's agents bind when they have none; services refuse an empty list.
@@ -79,7 +79,7 @@ def request_parts(payload: dict[str, Any], *, headers: Mapping[str, Any], query:
         body=text.encode("utf-8", "replace"),
         headers=own_headers,
         query=own_query,
-        timeout=timeout,
+        limits=limits,
         schema=schema if isinstance(schema, type) else None,
     )
 
@@ -102,10 +102,9 @@ def _headers(given: Mapping[str, Any]) -> dict[str, str]:
     return headers
 
 
-def _query(given: Mapping[str, Any]) -> str:
+def _query(given: Mapping[str, Any]) -> dict[str, str]:
     """Return query parameters in the form in which the SDK writes them."""
-    pairs = {name: value for name, value in given.items() if not _is_not_given(value)}
-    return urlencode({name: _query_value(value) for name, value in pairs.items()})
+    return {name: _query_value(value) for name, value in given.items() if not _is_not_given(value)}
 
 
 def _query_value(value: Any) -> str:

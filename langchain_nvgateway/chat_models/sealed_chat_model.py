@@ -6,10 +6,11 @@ the `openai` SDK and with the environment is replaced.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import lru_cache
 from typing import Any, ClassVar, Self
+from urllib.parse import parse_qsl, urlencode
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput
@@ -69,6 +70,9 @@ class SealedChatModel(BaseChatOpenAI):
 
     stream_usage: bool | None = True
     """Ask for token usage in streams."""
+
+    default_headers: Mapping[str, str] | None = Field(default=None, repr=False)
+    """Headers of your own for every request; kept out of `repr`, since keys are given this way."""
 
     service: ClassVar[str]
     """Name of the service in messages."""
@@ -290,12 +294,15 @@ class SealedChatModel(BaseChatOpenAI):
         correlation_id = correlation_id_of(run_manager)
         payload = self._get_request_payload(messages, stop=stop, **{**kwargs, "stream": stream})
         parts = request_parts(payload, headers=self.default_headers or {}, query=self.default_query or {})
-        limit = self._seconds(parts)
+        limit = self._seconds("timeout", parts)
         if stream:
-            limit = min(limit, self.first_token_timeout or NO_LIMIT_SECONDS)
-        url = self._url(parts.model)
-        if parts.query:
-            url += ("&" if "?" in url else "?") + parts.query
+            limit = min(limit, self._seconds("first_token_timeout", parts))
+            if (payload.get("n") or 1) > 1:
+                msg = "A stream has one answer; leave out n, or use invoke."
+                raise ConfigurationError(msg, setting="n")
+        url, _, own_query = self._url(parts.model).partition("?")
+        query = urlencode({**parts.query, **dict(parse_qsl(own_query))})
+        url = f"{url}?{query}" if query else url
         headers = {
             **parts.headers,
             "content-type": "application/json",
@@ -322,13 +329,14 @@ class SealedChatModel(BaseChatOpenAI):
             return {**kwargs, "stream_options": {**kwargs.get("stream_options", {}), "include_usage": True}}
         return kwargs
 
-    def _seconds(self, parts: RequestParts) -> float:
-        """Return the limit of a call in seconds."""
-        timeout = self.request_timeout if parts.timeout is None else parts.timeout
-        return NO_LIMIT_SECONDS if timeout is None else _positive(timeout, "timeout")
+    def _seconds(self, name: str, parts: RequestParts) -> float:
+        """Return a limit of a call in seconds: the call's own, or the model's."""
+        own = {"timeout": self.request_timeout, "first_token_timeout": self.first_token_timeout}
+        limit = {**own, **parts.limits}[name]
+        return NO_LIMIT_SECONDS if limit is None else _positive(limit, name)
 
     def _longest_gap(self, parts: RequestParts) -> float:
-        return min(self._seconds(parts), self.stream_chunk_timeout or NO_LIMIT_SECONDS)
+        return min(self._seconds("timeout", parts), self.stream_chunk_timeout or NO_LIMIT_SECONDS)
 
     def _check_limits(self) -> None:
         if self.request_timeout is not None:

@@ -246,7 +246,7 @@ def _kind(status: int, words: _Words) -> tuple[type[NVGatewayError], str]:
         return FilteredError, "Change the prompt."
     if status in (400, 413, 422) and _CONTEXT.search(f"{words.text} {words.code}"):
         return ContextTooLongError, "Shorten the conversation or use a model with a larger context."
-    if "DEGRADED" in words.text:
+    if "DEGRADED function" in words.text and (status == 400 or status >= 500):
         return OutageError, "The model is down; try again later or use another one."
     if "only supports single tool-calls" in words.text:
         return InvalidRequestError, "This model takes one tool call per turn."

@@ -39,7 +39,7 @@ _DEPLOYMENT_PATH = re.compile(
     r"/llm/v1/azure/openai/deployments/(?P<model>[^/]+)/(?P<rest>chat/completions|embeddings)"
 )
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
-_REASONING = re.compile(r"o\d|gpt-5")
+_REASONING = re.compile(r"o\d|gpt-5(?!-chat)")
 _ROUTES = {
     "/llm/v1/azure/chat/completions": "chat",
     "/llm/v1/azure/embeddings": "embeddings",

@@ -134,20 +134,21 @@ def test_extra_body_is_merged() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["extra_body", "extra_headers", "extra_query", "timeout"])
+@pytest.mark.parametrize("name", ["extra_body", "extra_headers", "extra_query"])
 def test_absent_extras_are_no_part_of_the_body(name: str) -> None:
     """`None` is the SDK's default for them."""
     parts = _parts(**{name: None})
 
     assert json.loads(parts.body) == {"model": "gpt-4o"}
-    assert (parts.headers, parts.query, parts.timeout) == ({}, "", None)
+    assert (parts.headers, parts.query, parts.limits) == ({}, {}, {})
 
 
 def test_timeout_is_no_part_of_the_body() -> None:
-    """It is the client's business."""
-    parts = _parts(timeout=3)
+    """It is the client's business; `None` is no limit."""
+    assert _parts(timeout=3).limits == {"timeout": 3}
+    parts = _parts(timeout=None, first_token_timeout=2)
 
-    assert parts.timeout == 3
+    assert parts.limits == {"timeout": None, "first_token_timeout": 2}
     assert json.loads(parts.body) == {"model": "gpt-4o"}
 
 
@@ -188,13 +189,13 @@ def test_query_is_encoded() -> None:
     """The call's own over the model's."""
     parts = _parts(own_query={"a": "1", "b": "x&y=z#"}, extra_query={"a": 2})
 
-    assert parts.query == "a=2&b=x%26y%3Dz%23"
+    assert parts.query == {"a": "2", "b": "x&y=z#"}
 
 
 @pytest.mark.parametrize(("value", "text"), [(True, "true"), (False, "false"), (None, ""), (1.5, "1.5")])
 def test_query_is_written_as_the_sdk_writes_it(value: Any, text: str) -> None:
     """Services know `true`, not Python's `True`."""
-    assert _parts(extra_query={"flag": value}).query == f"flag={text}"
+    assert _parts(extra_query={"flag": value}).query == {"flag": text}
 
 
 def test_response_format_given_as_a_class_is_its_schema() -> None:
