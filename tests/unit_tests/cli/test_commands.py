@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,6 @@ from langchain_nvgateway.cli.doctor import CHECKS
 from langchain_nvgateway.emulator import Emulator
 
 CANARY = "canary-that-nobody-may-see"
-
-
-@pytest.fixture
-def emu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """The emulator, with its settings in the environment as if it were the real services."""
-    with Emulator() as emulator:
-        for name, value in emulator.env.items():
-            monkeypatch.setenv(name, value)
-        yield emulator
 
 
 @pytest.fixture(autouse=True)
