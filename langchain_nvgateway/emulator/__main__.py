@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import threading
+from contextlib import suppress
 
 from .emulator import Emulator
 
@@ -22,13 +23,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=0, help="0 lets the system choose")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     chosen = parser.parse_args(arguments)
-    with Emulator(port=chosen.port, latency=chosen.latency) as emulator:
+    # Ctrl-C may come as soon as the first line is there.
+    with suppress(KeyboardInterrupt), Emulator(port=chosen.port, latency=chosen.latency) as emulator:
         for name, value in emulator.env.items():
             print(f"export {name}={shlex.quote(value)}", flush=True)
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            return 0
+        threading.Event().wait()
     return 0
 
 
