@@ -126,7 +126,7 @@ class StreamAssembly:
         return ChatGenerationChunk(message=AIMessageChunk(content="", additional_kwargs=extra))
 
     def _with_partial(self, failure: NVGatewayError) -> NVGatewayError:
-        failure.partial = self._joined()  # type: ignore[attr-defined]
+        failure.__dict__["partial"] = self._joined()  # Of any error: not all declare it.
         return failure
 
     def _joined(self) -> AIMessageChunk | None:

@@ -23,7 +23,7 @@ CHECKS = ("token", "chat", "tool call", "concurrent calls", "NIM")
 
 Status = Literal["ok", "failed", "not run"]
 
-ROUTE_MESSAGE = {
+ROUTE_MESSAGE: dict[str, Any] = {
     "type": "function",
     "function": {
         "name": "route_message",
@@ -183,7 +183,7 @@ def _nim(settings: NVGatewaySettings) -> str:
 
 
 def _routed(answer: Any) -> str:
-    wanted = ROUTE_MESSAGE["function"]["parameters"]["required"]  # type: ignore[index]
+    wanted = ROUTE_MESSAGE["function"]["parameters"]["required"]
     for call in answer.tool_calls:
         if call["name"] == "route_message" and set(wanted) <= call["args"].keys():
             return f"route_message(route={call['args']['route']!r}, …)"
