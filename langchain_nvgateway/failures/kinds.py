@@ -29,6 +29,9 @@ class FailureKind(StrEnum):
     QUALITY = "quality"
     """The model's reply is unusable: a broken tool call, a schema not met, an empty answer."""
 
+    UNSUPPORTED = "unsupported"
+    """The model cannot do what the call asks for, such as calling tools; another one may."""
+
     CONTEXT = "context"
     """The conversation does not fit into the model's window."""
 
@@ -43,7 +46,7 @@ class FailureKind(StrEnum):
 
 
 _RAISED = frozenset({FailureKind.REQUEST, FailureKind.BUG, FailureKind.CONTROL_FLOW})
-_UNCOUNTED = _RAISED | {FailureKind.CONTEXT, FailureKind.CIRCUIT_OPEN}
+_UNCOUNTED = _RAISED | {FailureKind.CONTEXT, FailureKind.UNSUPPORTED, FailureKind.CIRCUIT_OPEN}
 
 
 @dataclass(frozen=True, slots=True)

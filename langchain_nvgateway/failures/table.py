@@ -110,6 +110,11 @@ _NOT_LET_IN = re.compile(
     r"|api_key client option must be set",
     re.IGNORECASE,
 )
+# vLLM's words, and so NIM's; Ollama's.
+_NO_TOOLS = re.compile(
+    r"tool use has not been enabled|tool choice requires --enable-auto-tool-choice|does not support tools",
+    re.IGNORECASE,
+)
 _TOO_MANY = re.compile(r"\brate[ _-]?limit|\btoo many requests\b|\bquota\b|\bresource_exhausted\b", re.IGNORECASE)
 
 _REPLY_READERS = frozenset(
@@ -249,6 +254,8 @@ def _on_closer_look(evidence: Evidence, kind: FailureKind | None) -> FailureKind
         return kind
     if any(_TOO_LONG.search(words) for words in (*evidence.codes, evidence.text)):
         return FailureKind.CONTEXT
+    if _NO_TOOLS.search(evidence.text):
+        return FailureKind.UNSUPPORTED
     return FailureKind.CREDENTIALS if _NOT_LET_IN.search(evidence.text) else kind
 
 

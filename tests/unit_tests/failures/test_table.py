@@ -32,6 +32,8 @@ CALL = service_errors.Call("NVIDIA NIM", "meta/llama", URL, "id-1")
 AVAILABILITY, RATE_LIMIT, CREDENTIALS = FailureKind.AVAILABILITY, FailureKind.RATE_LIMIT, FailureKind.CREDENTIALS
 MISSING, QUALITY, CONTEXT = FailureKind.MISSING, FailureKind.QUALITY, FailureKind.CONTEXT
 REQUEST, BUG, CONTROL_FLOW = FailureKind.REQUEST, FailureKind.BUG, FailureKind.CONTROL_FLOW
+NO_TOOLS = "Tool use has not been enabled, because it is unsupported by meta/llama."
+NO_AUTO_CHOICE = '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'
 
 
 def ours(status: int, body: Any = "", **headers: str) -> BaseException:
@@ -336,6 +338,12 @@ ROWS: dict[str, list[tuple[str, Callable[[], BaseException], FailureKind, float 
         ("gRPC", lambda: vendors.grpc_error(vendors.GrpcStatus.INVALID_ARGUMENT), REQUEST, None),
         ("a setting", lambda: errors.ConfigurationError("no", setting="NVGATEWAY_PLANNER_MODELS"), REQUEST, None),
     ],
+    "a model without tools": [
+        ("NIM", lambda: ours(400, {"error": NO_TOOLS}), FailureKind.UNSUPPORTED, None),
+        ("vLLM", lambda: ours(400, {"error": {"message": NO_AUTO_CHOICE}}), FailureKind.UNSUPPORTED, None),
+        ("openai", lambda: openai_error(400, {"error": {"message": NO_AUTO_CHOICE}}), FailureKind.UNSUPPORTED, None),
+        ("ChatNVIDIA", lambda: Exception(f"[400] Bad Request\n{NO_TOOLS}"), FailureKind.UNSUPPORTED, None),
+    ],
     "a content filter": [
         ("ours", lambda: errors.ContentFilteredError("no"), REQUEST, None),
         ("ours 400", lambda: ours(400, FILTERED), REQUEST, None),
@@ -423,6 +431,7 @@ def test_raised_exceptions_are_judged_alike(
         (MISSING, True, True),
         (QUALITY, True, True),
         (CONTEXT, True, False),
+        (FailureKind.UNSUPPORTED, True, False),
         (FailureKind.CIRCUIT_OPEN, True, False),
         (REQUEST, False, False),
         (BUG, False, False),
