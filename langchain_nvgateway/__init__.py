@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .breaker import CircuitBreaker as CircuitBreaker
     from .chat_models import ChatNIM as ChatNIM
     from .chat_models import ChatNVGateway as ChatNVGateway
+    from .egress import EgressPolicy as EgressPolicy
+    from .errors import AllProvidersFailedError as AllProvidersFailedError
     from .errors import CircuitOpenError as CircuitOpenError
     from .errors import ConfigurationError as ConfigurationError
     from .errors import ContentFilteredError as ContentFilteredError
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from .errors import StarfleetUnavailableError as StarfleetUnavailableError
     from .errors import StreamInterruptedError as StreamInterruptedError
     from .manager import ModelManager as ModelManager
-    from .manager import Role as Role
+    from .roles import Role as Role
     from .settings import NVGatewaySettings as NVGatewaySettings
     from .starfleet import StarfleetTokenProvider as StarfleetTokenProvider
     from .starfleet import TokenState as TokenState
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "breaker": ("BreakerSnapshot", "BreakerState", "CircuitBreaker"),
     "chat_models": ("ChatNIM", "ChatNVGateway"),
+    "egress": ("EgressPolicy",),
     "errors": (
+        "AllProvidersFailedError",
         "CircuitOpenError",
         "ConfigurationError",
         "ContentFilteredError",
@@ -46,7 +50,8 @@ _HOMES = {
         "StarfleetUnavailableError",
         "StreamInterruptedError",
     ),
-    "manager": ("ModelManager", "Role"),
+    "manager": ("ModelManager",),
+    "roles": ("Role",),
     "settings": ("NVGatewaySettings",),
     "starfleet": ("StarfleetTokenProvider", "TokenState"),
 }

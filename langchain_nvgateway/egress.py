@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from .errors import ConfigurationError, EgressDeniedError
+from .roles import EXTERNAL_PROVIDERS, PROVIDERS, role_key
 
-__all__ = ["Origins", "checked_url", "is_loopback", "origin_of"]
+__all__ = ["EgressPolicy", "Origins", "checked_url", "is_loopback", "origin_of"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _STRAY = re.compile(r"%(?![0-9A-Fa-f]{2})|[\s\x00-\x1f\x7f\\]")
@@ -83,6 +84,103 @@ class Origins:
                 "Change the base URL in the settings if this host is right."
             )
             raise EgressDeniedError(msg, host=host)
+
+
+class EgressPolicy:
+    """Which providers and hosts a role may use; what is not allowed is denied.
+
+    Args:
+        allow_external: The written permission to send data to outside vendors (`openai`, `anthropic`,
+            `google-genai`).
+        allowed_hosts: The only hosts that may be reached, as `host` or `host:port`; without it, the hosts of
+            the settings and, with the permission, the vendors'.
+        roles: Providers that a role is limited to, such as `{"summarizer": ["nvidia-nim"]}`; a role that is
+            not named may use all.
+
+    Raises:
+        ConfigurationError: An argument is malformed; the message names it.
+    """
+
+    def __init__(
+        self,
+        allow_external: bool = False,
+        allowed_hosts: Iterable[str] | None = None,
+        roles: Mapping[str, Iterable[str]] | None = None,
+    ) -> None:
+        if not isinstance(allow_external, bool):
+            msg = f"allow_external of an EgressPolicy is {allow_external!r}; it takes True or False."
+            raise ConfigurationError(msg, setting="allow_external")
+        self.allow_external = allow_external
+        self.allowed_hosts = None if allowed_hosts is None else _hosts(allowed_hosts)
+        self.roles = {role_key(role): _providers(role, names) for role, names in (roles or {}).items()}
+
+    def __repr__(self) -> str:
+        hosts = None if self.allowed_hosts is None else sorted(self.allowed_hosts)
+        roles = {role: list(providers) for role, providers in self.roles.items()}
+        return f"EgressPolicy(allow_external={self.allow_external}, allowed_hosts={hosts}, roles={roles})"
+
+    def why_not(self, role: str, provider: str, urls: Iterable[str] = ()) -> str | None:
+        """Return why a role may not use a provider, `None` if it may.
+
+        Args:
+            role: Name of the role.
+            provider: Name of the provider.
+            urls: Where the provider's requests would go.
+        """
+        return self._denial(role, provider, urls)[0]
+
+    def check(self, role: str, provider: str, model: str, urls: Iterable[str] = ()) -> None:
+        """Let an allowed leg pass.
+
+        Args:
+            role: Name of the role.
+            provider: Name of the provider.
+            model: Name of the model.
+            urls: Where the provider's requests would go.
+
+        Raises:
+            EgressDeniedError: The role may not use the provider, or one of the hosts.
+        """
+        reason, host = self._denial(role, provider, urls)
+        if reason:
+            msg = (
+                f"The role {role!r} may not use {provider}:{model} at {host}, so nothing was sent: {reason}. "
+                "Choose an allowed model, or have the egress policy changed by whoever is in charge of it."
+            )
+            raise EgressDeniedError(msg, role=role, leg=f"{provider}:{model}", host=host, reason=reason)
+
+    def _denial(self, role: str, provider: str, urls: Iterable[str]) -> tuple[str | None, str]:
+        """Return the reason, if there is one, and the host that it concerns."""
+        hosts = [origin_of(url).partition("://")[2] for url in urls]
+        host = hosts[0] if hosts else provider
+        if provider in EXTERNAL_PROVIDERS and not self.allow_external:
+            return "outside vendors are not allowed without permission (NVGATEWAY_ALLOW_EXTERNAL, EgressPolicy)", host
+        limited = self.roles.get(role_key(role))
+        if limited is not None and provider not in limited:
+            return f"the egress policy limits the role to {', '.join(limited) or 'nothing'}", host
+        for name in hosts:
+            if self.allowed_hosts is not None and not {name, name.rpartition(":")[0]} & self.allowed_hosts:
+                return f"{name} is not among the allowed hosts", name
+        return None, host
+
+
+def _hosts(given: Iterable[str]) -> frozenset[str]:
+    hosts = [given] if isinstance(given, str) else list(given)
+    for host in hosts:
+        if not isinstance(host, str) or not re.fullmatch(r"(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)(?::\d+)?", host):
+            msg = (
+                f"allowed_hosts of an EgressPolicy has {host!r}; give hosts such as api.example.com or localhost:8000."
+            )
+            raise ConfigurationError(msg, setting="allowed_hosts")
+    return frozenset(host.lower() for host in hosts)
+
+
+def _providers(role: str, given: Iterable[str]) -> tuple[str, ...]:
+    names = (given,) if isinstance(given, str) else tuple(given)
+    if any(name not in PROVIDERS for name in names):
+        msg = f"roles of an EgressPolicy gives {role!r} the providers {names!r}; there are {', '.join(PROVIDERS)}."
+        raise ConfigurationError(msg, setting="roles")
+    return names
 
 
 def _is_host(parts: SplitResult) -> bool:

@@ -11,6 +11,7 @@ The tree (those marked * can be helped by a retry):
     ├── CircuitOpenError*              (ModelError)
     ├── InvalidResponseError*          (ModelError)
     ├── StreamInterruptedError*        (ModelConnectionError)
+    ├── AllProvidersFailedError*       (ModelError)
     └── ContentFilteredError           (ModelInvalidRequestError)
 
 Answers with an error status additionally are the matching `openai` error; those classes live beside
@@ -30,6 +31,7 @@ from langchain_core.exceptions import (
 )
 
 __all__ = [
+    "AllProvidersFailedError",
     "CircuitOpenError",
     "ConfigurationError",
     "ContentFilteredError",
@@ -90,6 +92,15 @@ class EgressDeniedError(NVGatewayError):
     host: str | None = None
     """Host, with its port, that the request would have gone to."""
 
+    role: str | None = None
+    """Role whose model it was; `None` for a chat model that is used alone."""
+
+    leg: str | None = None
+    """The leg, as `provider:model`."""
+
+    reason: str | None = None
+    """Which rule denied it, in words; `None` if the HTTP client did."""
+
 
 class StarfleetError(NVGatewayError, ModelError):
     """No access token can be had from Starfleet."""
@@ -136,6 +147,20 @@ class StreamInterruptedError(NVGatewayError, ModelConnectionError):
 
     partial: Any = None
     """The `AIMessageChunk` so far."""
+
+
+class AllProvidersFailedError(NVGatewayError, ModelError):
+    """No leg of a role could answer; `__cause__` is the first failure."""
+
+    is_retryable = True
+
+    role: str | None = None
+
+    attempts: list[dict[str, Any]] = []  # noqa: RUF012 - each error has its own, given to the constructor
+    """What became of each leg in their order: `{provider, model, outcome, error, seconds}`.
+
+    `outcome` is `failed`, `rejected` (its answer was unusable) or `skipped`; `error` says why, in words.
+    """
 
 
 class ContentFilteredError(NVGatewayError, ModelInvalidRequestError):

@@ -2,148 +2,294 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from langchain_core.exceptions import (
-    ModelAPIError,
-    ModelAuthenticationError,
-    ModelConnectionError,
-    ModelNotFoundError,
-    ModelPermissionDeniedError,
-    ModelRateLimitError,
-    ModelTimeoutError,
-)
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage
-from langchain_core.runnables import Runnable
+from langchain_core.runnables.fallbacks import RunnableWithFallbacks
 
-from .chat_models import ChatNIM, ChatNVGateway
-from .errors import ConfigurationError, InvalidResponseError
+from .chain import LegModel, chain_of
+from .circuits import Circuits
+from .egress import EgressPolicy
+from .errors import ConfigurationError, NVGatewayError
+from .events import Event, Listener, Listeners
+from .leg import Leg, common_profile
+from .overrides import split_model
+from .providers import Fakes, Providers, check_parameters
+from .role_legs import LegBuilder, ModelName, RoleLegs
+from .role_model import RoleModel, RolePlan
+from .roles import DEFAULT_MODELS, Role, role_key
 from .settings import NVGatewaySettings, settings_from
 
 __all__ = ["ModelManager", "Role"]
 
-_NIM_MODEL = "meta/llama-4-scout-17b-16e-instruct"
-
-
-class Role(StrEnum):
-    """The roles that have models of their own; any other string with models in the settings is a role, too."""
-
-    ROUTER = "router"
-    PLANNER = "planner"
-    PROGRAMMER = "programmer"
-    REVIEWER = "reviewer"
-    SUMMARIZER = "summarizer"
-
-
-_GATEWAY_MODELS = {
-    Role.ROUTER: "gpt-4o-mini",
-    Role.PLANNER: "gpt-4o",
-    Role.PROGRAMMER: "gpt-4o",
-    Role.REVIEWER: "gpt-4o-mini",
-    Role.SUMMARIZER: "gpt-4o-mini",
-}
-
-_FALLS_BACK = (
-    ModelAPIError,
-    ModelAuthenticationError,
-    ModelConnectionError,
-    ModelNotFoundError,
-    ModelPermissionDeniedError,
-    ModelRateLimitError,
-    ModelTimeoutError,
-    InvalidResponseError,
-)
-"""What another model may do better; a request that is invalid for one is so for all."""
+_LEASE_SECONDS = 300.0
+_LONGEST_OPEN_SECONDS = 1800.0
 
 
 class ModelManager:
-    """Build the model of each role: hosted NIM first, the NVIDIA LLM Gateway when NIM fails.
+    """Gives each role one chat model that keeps answering: hosted NIM first, the NVIDIA LLM Gateway when NIM fails.
+
+    Safe in threads, tasks and any number of event loops. The models of all roles share breakers and tokens.
 
     Args:
         settings: The settings; without them, those of the environment.
+        models: Chat models in the place of providers, for tests: `{"nvidia-nim": fake}`; or functions
+            `(role, model name) -> chat model`. They need no credentials.
+        policy: Who may be used; without one, what the settings allow.
+        clock: Monotonic time in seconds, for the breakers; replaced in tests.
 
     Raises:
-        ConfigurationError: A setting is malformed.
+        ConfigurationError: A setting or an argument is malformed; the message names it.
+
+    Example:
+        ```python
+        from langchain_nvgateway import ModelManager
+
+        with ModelManager.from_env() as manager:
+            manager.model("planner").invoke("Plan the fix")
+        ```
     """
 
-    def __init__(self, settings: NVGatewaySettings | None = None) -> None:
+    def __init__(
+        self,
+        settings: NVGatewaySettings | None = None,
+        *,
+        models: Fakes | None = None,
+        policy: EgressPolicy | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.settings = settings or NVGatewaySettings()
+        self.policy = policy or EgressPolicy(allow_external=self.settings.allow_external)
+        self._listeners = Listeners()
+        self._circuits = Circuits(self._listeners.tell, clock=clock, **_breaker_rules(self.settings))
+        providers = Providers(self.settings, dict(models or {}), self._listeners)
+        self._builder = LegBuilder(providers, self.policy, self._circuits, self._listeners)
+        self._plain_sources: dict[str, _Source] = {}
+        # A factory of fakes may ask for another role.
+        self._lock = threading.RLock()
+        self._is_closed = False
+        for role in {**DEFAULT_MODELS, **self.settings.role_models}:
+            for name in self._models_of(role)[0]:
+                if not providers.why_absent(name.provider) and not self.policy.why_not(role, name.provider):
+                    self._circuits.of(*name)
 
     @classmethod
-    def from_env(cls, env_file: str | Path | None = None) -> ModelManager:
-        """Build a manager from the environment and, if one is named, a `.env` file."""
+    def from_env(cls, env_file: str | Path | None = None) -> Self:
+        """Build a manager from the environment and, if one is named, a `.env` file.
+
+        Raises:
+            ConfigurationError: A setting is malformed, or the file is not there.
+        """
         return cls(settings_from(env_file))
 
-    def model(self, role: str, **overrides: Any) -> Runnable[LanguageModelInput, AIMessage]:
+    # -- Models ----------------------------------------------------------------------------------------------
+
+    def model(self, role: str, **overrides: Any) -> BaseChatModel:
         """Return the model of a role.
 
         Args:
             role: A `Role`, or a role whose models are set in `NVGATEWAY_<ROLE>_MODELS`.
-            overrides: Parameters of the chat models, for instance `temperature`.
+            overrides: Parameters of the chat models, such as `temperature`; fakes get none. `timeout` is the
+                time for a whole call, in seconds. `hold="all"` shows a stream's reader nothing before the answer
+                is whole, so that a later leg can take over at any time.
 
         Raises:
-            ConfigurationError: The role is unknown, or no provider has its credentials.
+            ConfigurationError: The role is unknown, no provider can be used, or an override is malformed.
+            EgressDeniedError: The policy allows none of the role's models.
         """
-        names = self._models_of(str(role))
-        usable = [(provider, name) for provider, name in names if self._has_credentials(provider)]
-        if not usable:
-            msg = (
-                f"No model for the role {str(role)!r}: set NVIDIA_NIM_API_KEY for hosted NIM, or STARFLEET_ID, "
-                "STARFLEET_SECRET and STARFLEET_TOKEN_URL for the NVIDIA LLM Gateway."
-            )
-            raise ConfigurationError(msg, setting="NVIDIA_NIM_API_KEY")
-        # A leg that is not the last falls over at once instead of trying again.
-        *first, last = usable
-        legs = [self._leg(provider, name, {"max_retries": 0, **overrides}) for provider, name in first]
-        legs.append(self._leg(*last, overrides))
-        return legs[0].with_fallbacks(legs[1:], exceptions_to_handle=_FALLS_BACK) if len(legs) > 1 else legs[0]
+        hold = _hold(overrides.pop("hold", None))
+        return RoleModel(source=self._source(str(role), overrides), role=str(role), hold=hold)
 
-    def _models_of(self, role: str) -> list[tuple[str, str]]:
-        chosen = self.settings.models_of(role)
-        if chosen:
-            pairs = [model.partition(":") for model in chosen]
-            return [(provider, name) for provider, _, name in pairs]
-        if role not in list(Role):
-            known = ", ".join(Role)
-            variable = f"NVGATEWAY_{role.upper().replace('-', '_')}_MODELS"
-            msg = f"The role {role!r} has no models: use one of {known}, or set {variable} to `provider:model`."
-            raise ConfigurationError(msg, setting=variable)
-        defaults = {"nvidia-nim": _NIM_MODEL, "nvidia-gateway": _GATEWAY_MODELS[Role(role)]}
-        return [(provider, defaults[provider]) for provider in self.settings.fallback_order]
+    def chain(self, role: str, **overrides: Any) -> RunnableWithFallbacks[LanguageModelInput, AIMessage]:
+        """Return the legs of a role as LangChain's own chain of fallbacks, for those who compose themselves.
 
-    def _has_credentials(self, provider: str) -> bool:
+        It behaves as LangChain's do: an error of the request passes through, and when all legs fail, the first
+        one's error is raised. The time limit holds for each leg.
+
+        Args:
+            role: As for `model`.
+            overrides: As for `model`.
+
+        Raises:
+            ConfigurationError: As `model`.
+            EgressDeniedError: As `model`.
+        """
+        hold = _hold(overrides.pop("hold", None))
+        source = self._source(str(role), overrides)
+        last = sum(isinstance(leg, Leg) for leg in source.legs.legs) - 1
+        parts = [_Part(source, place, is_last=place == last) for place in range(last + 1)]
+        return chain_of([LegModel(source=part, role=str(role), hold=hold) for part in parts])
+
+    # -- What happens ----------------------------------------------------------------------------------------
+
+    @property
+    def breakers(self) -> Circuits:
+        """The circuit breakers, by `provider:model`, and by that with `/credentials` and `/quality`."""
+        return self._circuits
+
+    def on_event(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` with each event (`langchain_nvgateway.events`); call what is returned to end that.
+
+        Events hold no content of messages. A listener that raises breaks nothing.
+        """
+        return self._listeners.add(listener)
+
+    def reset(self) -> None:
+        """Close all circuits and forget their counts."""
+        self._circuits.reset()
+
+    def close(self) -> None:
+        """Take no more calls; those that are under way end as they would have."""
+        self._is_closed = True
+
+    async def aclose(self) -> None:
+        """Do what `close` does."""
+        self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"ModelManager(policy={self.policy!r}, breakers={len(self._circuits)})"
+
+    # -- Inside ----------------------------------------------------------------------------------------------
+
+    def check_open(self) -> None:
+        """Let a call pass while the manager is open.
+
+        Raises:
+            NVGatewayError: It is closed.
+        """
+        if self._is_closed:
+            raise NVGatewayError("The ModelManager is closed and its models answer no more; build a new one.")
+
+    def tell(self, event: Event) -> None:
+        """Tell everybody what happened."""
+        self._listeners.tell(event)
+
+    def _source(self, role: str, overrides: dict[str, Any]) -> _Source:
+        self.check_open()
+        if overrides:
+            return self._built_source(role, overrides)
+        with self._lock:
+            source = self._plain_sources.get(role)
+            if source is None:
+                source = self._plain_sources[role] = self._built_source(role, {})
+            return source
+
+    def _built_source(self, role: str, overrides: Mapping[str, Any]) -> _Source:
+        check_parameters(overrides)
         settings = self.settings
-        if provider == "nvidia-nim":
-            return settings.nvidia_nim_api_key is not None
-        signed_in = settings.starfleet_id and settings.starfleet_secret and settings.starfleet_token_url
-        return settings.nvidia_llm_gateway_enabled and bool(signed_in)
-
-    def _leg(self, provider: str, name: str, overrides: dict[str, Any]) -> BaseChatModel:
-        settings = self.settings
-        limits = {
+        parameters = {
             "timeout": settings.request_timeout,
             "first_token_timeout": settings.first_token_timeout,
             "max_tokens": settings.max_tokens,
             **overrides,
         }
-        if provider == "nvidia-nim":
-            return ChatNIM(
-                model=name,
-                api_key=settings.nvidia_nim_api_key,
-                base_url=settings.nvidia_nim_base_url,
-                status_url=settings.nvidia_nim_status_url,
-                **limits,
+        names, is_named = self._models_of(role)
+        legs = RoleLegs(role, names, parameters, self._builder, named=is_named)
+        return _Source(self, legs, _seconds(overrides, settings.request_timeout))
+
+    def _models_of(self, role: str) -> tuple[list[ModelName], bool]:
+        """Return the models of a role, and whether the settings name them."""
+        variable = f"NVGATEWAY_{role_key(role).upper()}_MODELS"
+        chosen = self.settings.models_of(role)
+        if chosen:
+            return list(dict.fromkeys(ModelName(*split_model(variable, model)) for model in chosen)), True
+        if role not in DEFAULT_MODELS:
+            msg = (
+                f"The role {role!r} has no models: use one of {', '.join(Role)}, or set {variable} to `provider:model`."
             )
-        return ChatNVGateway(
-            model=name,
-            starfleet_id=settings.starfleet_id,
-            starfleet_secret=settings.starfleet_secret,
-            starfleet_token_url=settings.starfleet_token_url,
-            starfleet_scope=settings.starfleet_scope,
-            base_url=settings.llm_gateway_base_url,
-            api_version=settings.llm_gateway_api_version,
-            **limits,
-        )
+            raise ConfigurationError(msg, setting=variable)
+        defaults = DEFAULT_MODELS[role]
+        return [ModelName(provider, defaults[provider]) for provider in self.settings.fallback_order], False
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a role's model has its legs from."""
+
+    manager: ModelManager
+    legs: RoleLegs
+    request_timeout: float
+
+    @property
+    def profile(self) -> Mapping[str, Any] | None:
+        return common_profile([leg for leg in self.legs.legs if isinstance(leg, Leg)])
+
+    def plan(self, configurable: Mapping[str, Any]) -> RolePlan:
+        self.manager.check_open()
+        return self.legs.plan(configurable)
+
+    def tell(self, event: Event) -> None:
+        self.manager.tell(event)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Where the model of one place in a chain has its leg from."""
+
+    source: _Source
+    place: int
+
+    is_last: bool
+    """Whether it has the legs of all later places as well: a run may put one more in front."""
+
+    @property
+    def request_timeout(self) -> float:
+        return self.source.request_timeout
+
+    @property
+    def profile(self) -> Mapping[str, Any] | None:
+        return self.source.profile
+
+    def plan(self, configurable: Mapping[str, Any]) -> RolePlan:
+        plan = self.source.plan(configurable)
+        legs = [leg for leg in plan.legs if isinstance(leg, Leg)]
+        return RolePlan(legs[self.place : None if self.is_last else self.place + 1], plan.kwargs)
+
+    def tell(self, event: Event) -> None:
+        self.source.tell(event)
+
+
+def _breaker_rules(settings: NVGatewaySettings) -> dict[str, Any]:
+    return {
+        "failure_threshold": settings.breaker_failure_threshold,
+        "open_seconds": settings.breaker_open_seconds,
+        "max_open_seconds": max(_LONGEST_OPEN_SECONDS, settings.breaker_open_seconds),
+        # A probe is lost when it has been out for longer than any call takes.
+        "probe_lease_seconds": max(_LEASE_SECONDS, 2 * settings.request_timeout),
+    }
+
+
+def _hold(wanted: Any) -> Any:
+    if wanted not in (None, "calls", "all"):
+        msg = f"hold is {wanted!r}; give 'all' to hold a stream back until the answer is whole, or leave it out."
+        raise ConfigurationError(msg, setting="hold")
+    return wanted or "calls"
+
+
+def _seconds(overrides: Mapping[str, Any], default: float) -> float:
+    wanted = overrides.get("timeout", overrides.get("request_timeout"))
+    if wanted is None:
+        return default
+    if isinstance(wanted, bool) or not isinstance(wanted, int | float) or not 0 < wanted < math.inf:
+        msg = f"timeout is {wanted!r}; give a number of seconds above 0."
+        raise ConfigurationError(msg, setting="timeout")
+    return float(wanted)

@@ -17,11 +17,9 @@ from pydantic_settings import (
 )
 
 from .errors import ConfigurationError
+from .roles import PROVIDERS, role_key
 
-__all__ = ["PROVIDERS", "NVGatewaySettings"]
-
-PROVIDERS = ("nvidia-nim", "nvidia-gateway")
-"""Providers in the order in which they are asked."""
+__all__ = ["NVGatewaySettings", "settings_from"]
 
 _ROLE_MODELS = re.compile(r"nvgateway_(.+)_models")
 
@@ -78,10 +76,43 @@ class NVGatewaySettings(BaseSettings):
     )
     """Providers in the order in which they are asked."""
 
+    openai_api_key: SecretStr | None = None
+    """Key for OpenAI; used only with permission, like those of the other vendors."""
+
+    openai_base_url: str | None = Field(default=None, validation_alias="nvgateway_openai_base_url")
+    """Base URL of OpenAI, if it is another one than the vendor's."""
+
+    anthropic_api_key: SecretStr | None = None
+    """Key for Anthropic."""
+
+    anthropic_base_url: str | None = Field(default=None, validation_alias="nvgateway_anthropic_base_url")
+    """Base URL of Anthropic."""
+
+    google_api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("google_api_key", "gemini_api_key")
+    )
+    """Key for Google GenAI."""
+
+    google_genai_base_url: str | None = Field(default=None, validation_alias="nvgateway_google_genai_base_url")
+    """Base URL of Google GenAI."""
+
+    allow_external: bool = Field(default=False, validation_alias="nvgateway_allow_external")
+    """The written permission to send data to outside vendors."""
+
+    breaker_failure_threshold: int = Field(
+        default=2, ge=1, le=1_000_000, validation_alias="nvgateway_breaker_failure_threshold"
+    )
+    """Failures in a row that open the circuit of a leg."""
+
+    breaker_open_seconds: float = Field(
+        default=180.0, gt=0, le=1e6, allow_inf_nan=False, validation_alias="nvgateway_breaker_open_seconds"
+    )
+    """Seconds for which a circuit opens."""
+
     request_timeout: float = Field(
         default=180.0, gt=0, le=1e6, allow_inf_nan=False, validation_alias="nvgateway_request_timeout"
     )
-    """Seconds for a call."""
+    """Seconds for a call of a role, all its legs and retries together."""
 
     first_token_timeout: float = Field(
         default=60.0, gt=0, le=1e6, allow_inf_nan=False, validation_alias="nvgateway_first_token_timeout"
@@ -140,7 +171,7 @@ class NVGatewaySettings(BaseSettings):
     @field_validator("role_models", mode="after")
     @classmethod
     def _check_models(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        value = {_role_key(role): models for role, models in value.items()}
+        value = {role_key(role): models for role, models in value.items()}
         for role, models in value.items():
             for model in models:
                 provider, colon, name = model.partition(":")
@@ -154,7 +185,7 @@ class NVGatewaySettings(BaseSettings):
 
     def models_of(self, role: str) -> tuple[str, ...]:
         """Return the models that are set for a role, as `provider:model`; empty if none are."""
-        return self.role_models.get(_role_key(role), ())
+        return self.role_models.get(role_key(role), ())
 
 
 class _RoleModelsSource(PydanticBaseSettingsSource):
@@ -207,7 +238,3 @@ def _alias(name: str) -> str:
     if isinstance(alias, AliasChoices):
         return str(alias.choices[0])
     return alias if isinstance(alias, str) else name
-
-
-def _role_key(role: str) -> str:
-    return role.lower().replace("-", "_")

@@ -21,6 +21,25 @@ DEFAULT_STATUS_URL = "https://api.nvcf.nvidia.com/v2/nvcf/pexec/status"
 _STATUS_PATH = "/v2/nvcf/pexec/status"
 
 
+def service_urls(base_url: str | None, status_url: str | None) -> list[str]:
+    """Return the base URL, and the URL where answers that take long are polled.
+
+    Args:
+        base_url: Base URL of NIM; without it, that of the hosted service.
+        status_url: Where to poll; without it, NVIDIA's place for the hosted service, else the base URL's origin.
+
+    Raises:
+        ConfigurationError: One is malformed.
+    """
+    base = checked_url(base_url or DEFAULT_BASE_URL, setting="NVIDIA_NIM_BASE_URL (base_url)")
+    if status_url:
+        return [base, checked_url(status_url, setting="NVIDIA_NIM_STATUS_URL (status_url)")]
+    if origin_of(base) == origin_of(DEFAULT_BASE_URL):
+        return [base, DEFAULT_STATUS_URL]
+    parts = urlsplit(base)
+    return [base, f"{parts.scheme}://{parts.netloc}{_STATUS_PATH}"]
+
+
 class ChatNIM(SealedChatModel):
     """Chat model for hosted NVIDIA NIM.
 
@@ -64,15 +83,9 @@ class ChatNIM(SealedChatModel):
         return values
 
     def _service_urls(self) -> list[str]:
-        base = self.openai_api_base or ""
-        if self.status_url:
-            self.status_url = checked_url(self.status_url, setting="NVIDIA_NIM_STATUS_URL (status_url)")
-        elif origin_of(base) == origin_of(DEFAULT_BASE_URL):
-            self.status_url = DEFAULT_STATUS_URL
-        else:
-            parts = urlsplit(base)
-            self.status_url = f"{parts.scheme}://{parts.netloc}{_STATUS_PATH}"
-        return [base, self.status_url]
+        urls = service_urls(self.openai_api_base, self.status_url)
+        self.status_url = urls[1]
+        return urls
 
     def _credential(self) -> Credential:
         if not self.openai_api_key:

@@ -6,7 +6,7 @@ the `openai` SDK and with the environment is replaced.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from functools import lru_cache
 from typing import Any, ClassVar, Self
@@ -16,7 +16,6 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessageChunk, BaseMessage
-from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import RunnableConfig
 from langchain_openai.chat_models.base import BaseChatOpenAI
@@ -33,6 +32,7 @@ from .correlation import awithin_call, call_of, correlation_id_of, with_run_id, 
 from .credentials import Credential
 from .payloads import RequestParts, request_parts
 from .request_path import RequestPath
+from .token_counts import OfflineTokenCounts
 
 __all__ = ["SealedChatModel"]
 
@@ -56,7 +56,7 @@ def _shared_http(urls: frozenset[str]) -> SealedHTTP:
     return SealedHTTP(urls)
 
 
-class SealedChatModel(BaseChatOpenAI):
+class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
     """What `ChatNVGateway` and `ChatNIM` have in common."""
 
     request_timeout: Any = Field(default=180.0, alias="timeout")
@@ -251,29 +251,10 @@ class SealedChatModel(BaseChatOpenAI):
         return self.provider
 
     def _get_llm_string(self, stop: Stop = None, **kwargs: Any) -> str:
-        # The key of LangChain's cache: the same model name on two endpoints is not the same model.
+        # The key of LangChain's cache: the same model name on two endpoints is not the same model, and a limit of
+        # time is no part of the question.
+        kwargs = {name: value for name, value in kwargs.items() if name not in ("timeout", "first_token_timeout")}
         return f"{self._url(kwargs.get('model', self.model_name))} {super()._get_llm_string(stop=stop, **kwargs)}"
-
-    # langchain-openai would download the tokenizer, and images that a message links to, from public hosts.
-
-    def get_num_tokens(self, text: str) -> int:
-        """Return about how many tokens a text has, counted offline."""
-        return count_tokens_approximately([("human", text)], extra_tokens_per_message=0.0)
-
-    def get_num_tokens_from_messages(
-        self, messages: Sequence[BaseMessage], tools: Sequence[Any] | None = None, **kwargs: Any
-    ) -> int:
-        """Return about how many tokens messages and tools have, counted offline."""
-        return count_tokens_approximately(messages, tools=list(tools) if tools else None)
-
-    def get_token_ids(self, text: str) -> list[int]:
-        """Refuse: the ids need a tokenizer that would have to be downloaded from a public host.
-
-        Raises:
-            NotImplementedError: Always.
-        """
-        msg = "Token ids need a download from a public host; use get_num_tokens, which counts offline."
-        raise NotImplementedError(msg)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickled without secrets; where it is unpickled, they come from the environment again.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .provider import DEFAULT_SCOPE, StarfleetTokenProvider
+from .provider import DEFAULT_SCOPE, RefreshObserver, StarfleetTokenProvider
 from .schedule import TokenState
 from .sharing import shared_provider
 
-__all__ = ["DEFAULT_SCOPE", "StarfleetTokenProvider", "TokenState", "shared_provider"]
+__all__ = ["DEFAULT_SCOPE", "RefreshObserver", "StarfleetTokenProvider", "TokenState", "shared_provider"]

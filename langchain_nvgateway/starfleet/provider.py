@@ -10,7 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from urllib.parse import urlsplit
 
 from ..deadlines import Deadline
@@ -27,11 +27,18 @@ from .token_request import AuthMethod, TokenRequest
 if TYPE_CHECKING:
     from ..http_family import httpx
 
-__all__ = ["DEFAULT_SCOPE", "StarfleetTokenProvider"]
+__all__ = ["DEFAULT_SCOPE", "RefreshObserver", "StarfleetTokenProvider"]
 
 DEFAULT_SCOPE = "azureopenai-readwrite"
 
 logger = logging.getLogger("langchain_nvgateway")
+
+
+class RefreshObserver(Protocol):
+    """Somebody who wants to know of new tokens."""
+
+    def token_refreshed(self, host: str) -> None:
+        """Take note that the token endpoint at `host` gave a new token; called in the thread of the refresh."""
 
 
 class StarfleetTokenProvider:
@@ -92,6 +99,7 @@ class StarfleetTokenProvider:
         self._hold_off = HoldOff()
         self._failure: StarfleetError | None = None
         self._generation = 0
+        self._observers: weakref.WeakSet[RefreshObserver] = weakref.WeakSet()
         self._is_closed = False
         self._forget_flight()
         _instances.add(self)
@@ -172,6 +180,11 @@ class StarfleetTokenProvider:
             self._secret = secret
             self._generation += 1
             self._hold_off, self._failure = HoldOff(), None
+
+    def observe(self, observer: RefreshObserver) -> None:
+        """Tell `observer` of each new token, for as long as somebody else holds it."""
+        with self._lock:
+            self._observers.add(observer)
 
     def close(self) -> None:
         """Stop refreshing and forget the token; those who wait get a `StarfleetError`."""
@@ -317,6 +330,11 @@ class StarfleetTokenProvider:
                 result = self._held_off(outcome, generation)
         flight.land(result)
         _log(flight, self._host, result)
+        if isinstance(outcome, HeldToken):
+            with self._lock:
+                observers = list(self._observers)
+            for observer in observers:
+                observer.token_refreshed(self._host)
 
     def _held_off(self, failure: Failure, generation: int) -> StarfleetError:
         now = self._clock()

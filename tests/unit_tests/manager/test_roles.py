@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from langchain_core.exceptions import ModelInvalidRequestError
-from langchain_core.runnables.fallbacks import RunnableWithFallbacks
+from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel
 
-from langchain_nvgateway import ChatNIM, ChatNVGateway, ConfigurationError, ModelManager, NVGatewaySettings, Role
+from langchain_nvgateway import AllProvidersFailedError, ConfigurationError, ModelManager, NVGatewaySettings, Role
 from langchain_nvgateway.emulator import Emulator
 
 NIM_MODEL = "meta/llama-4-scout-17b-16e-instruct"
@@ -90,10 +90,13 @@ def test_tools_and_structured_output_keep_every_leg(emu: Emulator) -> None:
     assert isinstance(model.with_structured_output(Plan).invoke("plan"), Plan)
 
 
-def test_provider_without_credentials_is_left_out(emu: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With one set of credentials the role has one leg."""
+def test_provider_without_credentials_takes_no_part(emu: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one set of credentials the role has one leg; when that fails, the error says what the other lacks."""
     monkeypatch.delenv("STARFLEET_SECRET")
-    assert isinstance(ModelManager.from_env().model("planner"), ChatNIM)
+    emu.nim.fail_always("internal_error")
+    with pytest.raises(AllProvidersFailedError, match="STARFLEET_SECRET") as caught:
+        ModelManager.from_env().model("planner").invoke("hello")
+    assert [attempt["outcome"] for attempt in caught.value.attempts] == ["failed", "skipped"]
     monkeypatch.delenv("NVIDIA_NIM_API_KEY")
     with pytest.raises(ConfigurationError, match="NVIDIA_NIM_API_KEY"):
         ModelManager.from_env().model("planner")
@@ -102,7 +105,15 @@ def test_provider_without_credentials_is_left_out(emu: Emulator, monkeypatch: py
 def test_gateway_can_be_switched_off(emu: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """`NVIDIA_LLM_GATEWAY_ENABLED=false` takes the Gateway out although its settings are there."""
     monkeypatch.setenv("NVIDIA_LLM_GATEWAY_ENABLED", "false")
-    assert isinstance(ModelManager.from_env().model("planner"), ChatNIM)
+    emu.nim.fail_always("internal_error")
+    with pytest.raises(AllProvidersFailedError, match="NVIDIA_LLM_GATEWAY_ENABLED"):
+        ModelManager.from_env().model("planner").invoke("hello")
+    assert emu.gateway.requests == []
+
+
+def test_role_model_is_a_chat_model(emu: Emulator) -> None:
+    """Accepted wherever a `BaseChatModel` is."""
+    assert isinstance(ModelManager.from_env().model("planner"), BaseChatModel)
 
 
 def test_order_can_be_changed(emu: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,15 +138,32 @@ def test_unknown_role_names_the_variable_that_makes_it(emu: Emulator) -> None:
     assert caught.value.setting == "NVGATEWAY_TEST_WRITER_MODELS"
 
 
-def test_limits_reach_the_models(emu: Emulator) -> None:
-    """Timeouts and the length of answers are the settings'; overrides of a call to `model` win."""
-    settings = NVGatewaySettings(request_timeout=7, first_token_timeout=3, max_tokens=11)
-    model = ModelManager(settings).model("planner", max_tokens=5, temperature=0.5)
-    assert isinstance(model, RunnableWithFallbacks)
-    for leg in model.runnables:
-        assert isinstance(leg, ChatNIM | ChatNVGateway)
-        assert (leg.request_timeout, leg.first_token_timeout) == (7, 3)
-        assert (leg.max_tokens, leg.temperature) == (5, 0.5)
+def test_parameters_reach_the_requests(emu: Emulator) -> None:
+    """Length and temperature are the settings'; overrides of a call to `model` win, on every leg."""
+    emu.nim.fail_always("internal_error")
+    manager = ModelManager(NVGatewaySettings(max_tokens=11))
+    manager.model("planner").invoke("hello")
+    manager.reset()
+    manager.model("planner", max_tokens=5, temperature=0.5).invoke("hello")
+    for service in (emu.nim, emu.gateway):
+        first, second = [request.json for request in service.requests if request.route == "chat"]
+        assert first["max_tokens"] == 11
+        assert "temperature" not in first
+        assert (second["max_tokens"], second["temperature"]) == (5, 0.5)
+
+
+@pytest.mark.parametrize("name", ["base_url", "api_key", "starfleet_secret", "model"])
+def test_where_requests_go_is_no_parameter_of_a_role(name: str, emu: Emulator) -> None:
+    """URLs and credentials are settings, which the policy is asked about; models have a setting of their own."""
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        ModelManager.from_env().model("planner", **{name: "https://elsewhere.example"})
+    assert caught.value.setting == name
+
+
+def test_misspelt_parameter_is_named(emu: Emulator) -> None:
+    """A typing error is not sent to anybody."""
+    with pytest.raises(ConfigurationError, match="temprature"):
+        ModelManager.from_env().model("planner", temprature=0.5)
 
 
 def test_roles_share_one_token(emu: Emulator) -> None:

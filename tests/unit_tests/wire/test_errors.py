@@ -19,6 +19,7 @@ _TREE = {
     "ConfigurationError": (NVGatewayError,),
     "EgressDeniedError": (NVGatewayError,),
     "CircuitOpenError": (NVGatewayError, langchain.ModelError),
+    "AllProvidersFailedError": (NVGatewayError, langchain.ModelError),
     "StarfleetError": (NVGatewayError, langchain.ModelError),
     "StarfleetAuthError": (errors.StarfleetError, langchain.ModelAuthenticationError),
     "StarfleetUnavailableError": (errors.StarfleetError, langchain.ModelAPIError),
@@ -26,7 +27,13 @@ _TREE = {
     "StreamInterruptedError": (NVGatewayError, langchain.ModelConnectionError),
     "ContentFilteredError": (NVGatewayError, langchain.ModelInvalidRequestError),
 }
-_RETRYABLE = {"CircuitOpenError", "StarfleetUnavailableError", "InvalidResponseError", "StreamInterruptedError"}
+_RETRYABLE = {
+    "AllProvidersFailedError",
+    "CircuitOpenError",
+    "StarfleetUnavailableError",
+    "InvalidResponseError",
+    "StreamInterruptedError",
+}
 _COPIES: dict[str, Callable[[Any], Any]] = {
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,

@@ -10,6 +10,7 @@ import pytest
 import langchain_nvgateway
 
 NAMES = [
+    "AllProvidersFailedError",
     "BreakerSnapshot",
     "BreakerState",
     "ChatNIM",
@@ -19,6 +20,7 @@ NAMES = [
     "ConfigurationError",
     "ContentFilteredError",
     "EgressDeniedError",
+    "EgressPolicy",
     "InvalidResponseError",
     "ModelManager",
     "NVGatewayError",

@@ -21,11 +21,18 @@ _TEXTS = {
     "LLM_GATEWAY_MODEL": "llm_gateway_model",
     "NVIDIA_NIM_BASE_URL": "nvidia_nim_base_url",
     "NVIDIA_NIM_STATUS_URL": "nvidia_nim_status_url",
+    "NVGATEWAY_OPENAI_BASE_URL": "openai_base_url",
+    "NVGATEWAY_ANTHROPIC_BASE_URL": "anthropic_base_url",
+    "NVGATEWAY_GOOGLE_GENAI_BASE_URL": "google_genai_base_url",
 }
 _SECRETS = {
     "STARFLEET_SECRET": "starfleet_secret",
     "NVIDIA_NIM_API_KEY": "nvidia_nim_api_key",
     "NVIDIA_API_KEY": "nvidia_nim_api_key",
+    "OPENAI_API_KEY": "openai_api_key",
+    "ANTHROPIC_API_KEY": "anthropic_api_key",
+    "GOOGLE_API_KEY": "google_api_key",
+    "GEMINI_API_KEY": "google_api_key",
 }
 _VALUES: dict[str, tuple[str, str, Any]] = {
     "NVIDIA_LLM_GATEWAY_ENABLED": ("nvidia_llm_gateway_enabled", "false", False),
@@ -33,6 +40,9 @@ _VALUES: dict[str, tuple[str, str, Any]] = {
     "NVGATEWAY_REQUEST_TIMEOUT": ("request_timeout", "7.5", 7.5),
     "NVGATEWAY_FIRST_TOKEN_TIMEOUT": ("first_token_timeout", "3", 3.0),
     "NVGATEWAY_MAX_TOKENS": ("max_tokens", "77", 77),
+    "NVGATEWAY_ALLOW_EXTERNAL": ("allow_external", "true", True),
+    "NVGATEWAY_BREAKER_FAILURE_THRESHOLD": ("breaker_failure_threshold", "5", 5),
+    "NVGATEWAY_BREAKER_OPEN_SECONDS": ("breaker_open_seconds", "7.5", 7.5),
 }
 _ALL = [*_TEXTS, *_SECRETS, *_VALUES, "NVGATEWAY_PLANNER_MODELS"]
 
@@ -87,7 +97,10 @@ def test_defaults_are_those_of_the_design() -> None:
     assert settings.first_token_timeout == 60
     assert settings.max_tokens == 10_000
     assert settings.nvidia_llm_gateway_enabled is True
-    assert settings.fallback_order == ("nvidia-nim", "nvidia-gateway")
+    assert settings.fallback_order == ("nvidia-nim", "nvidia-gateway", "openai", "anthropic", "google-genai")
+    assert settings.allow_external is False
+    assert settings.breaker_failure_threshold == 2
+    assert settings.breaker_open_seconds == 180
     assert settings.models_of("planner") == ()
     assert settings.starfleet_secret is settings.nvidia_nim_api_key is settings.starfleet_id is None
 

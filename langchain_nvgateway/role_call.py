@@ -1,0 +1,188 @@
+"""One call of a role, in each style: what a `Route` decides is done here, sync and async."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing, closing
+from dataclasses import dataclass
+from typing import Any, cast
+
+from langchain_core.callbacks.manager import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import patch_config
+
+from .bindings import Binding, SchemaBinding
+from .routing import Route, Turn
+from .stream_watch import Hold, StreamWatch
+
+__all__ = ["RoleCall"]
+
+Run = CallbackManagerForChainRun | AsyncCallbackManagerForChainRun | None
+"""The role's run in LangChain's callbacks; `None` if somebody else has begun one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleCall:
+    """A call and its way through the legs."""
+
+    route: Route
+    binding: Binding
+    messages: list[BaseMessage]
+
+    kwargs: dict[str, Any]
+    """Keyword arguments for every leg."""
+
+    config: RunnableConfig
+    hold: Hold
+
+    silence_seconds: float
+    """How long a stream may pause once its reader has seen something."""
+
+    def answer(self, run: Run) -> Any:
+        """Return the answer, or the object in it, of the first leg that gives a usable one.
+
+        Raises:
+            Exception: As `Route.next_turn` and `Route.failed`.
+        """
+        config = self._config(run)
+        while True:
+            turn = self.route.next_turn()
+            failure: BaseException
+            try:
+                raw = turn.attached.runnable.invoke(self.messages, config, **self._kwargs(turn))
+                self._check(raw)
+                if not isinstance(self.binding, SchemaBinding):
+                    return _signed(raw, self.route.answered(turn))
+                parsed = turn.attached.parser.invoke(raw, config) if turn.attached.parser else raw
+                self.binding.check_parsed(parsed)
+                return self.binding.result(_signed(raw, self.route.answered(turn)), parsed)
+            except BaseException as error:  # noqa: BLE001 - the route raises what is not its own to handle
+                failure = error
+            # Outside of the block: the next leg's errors shall not have this one as their context.
+            self._go_on(turn, failure)
+            del failure
+
+    async def aanswer(self, run: Run) -> Any:
+        """Do what `answer` does; the time limit cuts any leg."""
+        config = self._config(run)
+        while True:
+            turn = self.route.next_turn()
+            failure: BaseException
+            try:
+                async with asyncio.timeout(self.route.seconds_left()):
+                    raw = await turn.attached.runnable.ainvoke(self.messages, config, **self._kwargs(turn))
+                self._check(raw)
+                if not isinstance(self.binding, SchemaBinding):
+                    return _signed(raw, self.route.answered(turn))
+                parsed = await turn.attached.parser.ainvoke(raw, config) if turn.attached.parser else raw
+                self.binding.check_parsed(parsed)
+                return self.binding.result(_signed(raw, self.route.answered(turn)), parsed)
+            except BaseException as error:  # noqa: BLE001 - the route raises what is not its own to handle
+                failure = error
+            self._go_on(turn, failure)
+            del failure
+
+    def chunks(self, run: Run) -> Generator[AIMessageChunk, None, None]:
+        """Yield the chunks of the first leg whose stream begins well; never of two.
+
+        Raises:
+            StreamInterruptedError: The stream broke off after its reader had seen a part.
+            Exception: As `Route.next_turn` and `Route.failed`.
+        """
+        config = self._config(run)
+        while True:
+            turn = self.route.next_turn()
+            watch = StreamWatch(self.hold, self.binding.check)
+            failure: BaseException | None = None
+            is_with_reader = False
+            try:
+                stream = turn.attached.runnable.stream(self.messages, config, **self._stream_kwargs(turn))
+                with closing(cast("Generator[AIMessage, None, None]", stream)):
+                    for message in stream:
+                        if not watch.has_shown:
+                            self.route.check_time()
+                        for chunk in watch.add(message):
+                            is_with_reader = True
+                            yield chunk
+                            is_with_reader = False
+                watch.end()
+            except BaseException as error:  # noqa: BLE001 - the route raises what is not its own to handle
+                failure = error
+            if failure is None:
+                yield from watch.rest(self.route.answered(turn))
+                return
+            self._go_on_streaming(turn, failure, watch, is_with_reader=is_with_reader)
+            del failure
+
+    async def achunks(self, run: Run) -> AsyncGenerator[AIMessageChunk, None]:
+        """Do what `chunks` does; the time limit cuts any leg."""
+        config = self._config(run)
+        while True:
+            turn = self.route.next_turn()
+            watch = StreamWatch(self.hold, self.binding.check)
+            failure: BaseException | None = None
+            is_with_reader = False
+            try:
+                stream = turn.attached.runnable.astream(self.messages, config, **self._stream_kwargs(turn))
+                async with aclosing(cast("AsyncGenerator[AIMessage, None]", stream)):
+                    while True:
+                        seconds = self.silence_seconds if watch.has_shown else self.route.seconds_left()
+                        async with asyncio.timeout(seconds):
+                            message = await anext(stream, None)
+                        if message is None:
+                            break
+                        for chunk in watch.add(message):
+                            is_with_reader = True
+                            yield chunk
+                            is_with_reader = False
+                watch.end()
+            except BaseException as error:  # noqa: BLE001 - the route raises what is not its own to handle
+                failure = error
+            if failure is None:
+                for chunk in watch.rest(self.route.answered(turn)):
+                    yield chunk
+                return
+            self._go_on_streaming(turn, failure, watch, is_with_reader=is_with_reader)
+            del failure
+
+    def _go_on(self, turn: Turn, failure: BaseException) -> None:
+        try:
+            self.route.failed(turn, failure)
+        finally:
+            del failure  # An error that holds the frame that holds the error would wait for the collector.
+
+    def _go_on_streaming(self, turn: Turn, failure: BaseException, watch: StreamWatch, *, is_with_reader: bool) -> None:
+        try:
+            if is_with_reader:
+                self.route.left(turn, has_seen=watch.has_shown)
+                raise failure
+            if watch.has_shown:
+                raise self.route.interrupted(turn, failure, watch.partial())
+            self.route.failed(turn, failure)
+        finally:
+            del failure
+
+    def _check(self, raw: Any) -> None:
+        if isinstance(raw, AIMessage):
+            self.binding.check(raw)
+
+    def _config(self, run: Run) -> RunnableConfig:
+        if run is None:
+            return {**self.config, "callbacks": []}
+        return patch_config(self.config, callbacks=run.get_child())
+
+    def _kwargs(self, turn: Turn) -> dict[str, Any]:
+        return {**self.kwargs, **turn.leg.limits(self.route.seconds_left())}
+
+    def _stream_kwargs(self, turn: Turn) -> dict[str, Any]:
+        limits = turn.leg.stream_limits(self.route.seconds_left(), silence_seconds=self.silence_seconds)
+        return {**self.kwargs, **limits}
+
+
+def _signed(raw: Any, metadata: dict[str, Any]) -> Any:
+    """Return the answer with what it says about itself; a copy, since a fake gives the same one again."""
+    if not isinstance(raw, AIMessage):
+        return raw
+    return raw.model_copy(update={"response_metadata": {**raw.response_metadata, "nvgateway": metadata}})

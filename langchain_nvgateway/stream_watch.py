@@ -1,0 +1,106 @@
+"""What of a leg's stream its reader may see, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages.ai import add_ai_message_chunks
+
+from .answers import says_something
+from .errors import InvalidResponseError
+
+__all__ = ["Hold", "StreamWatch"]
+
+Hold = Literal["calls", "all"]
+"""What of a stream is held back until the answer is whole: tool calls, or everything."""
+
+_MARKERS = ("finish_reason", "stop_reason", "done_reason")
+
+
+class StreamWatch:
+    """Holds back what nobody may see yet: chunks that say nothing, tool calls, and the last chunk.
+
+    Args:
+        hold: What to hold back until the answer is whole.
+        check: Lets a whole answer pass, or raises.
+    """
+
+    def __init__(self, hold: Hold, check: Callable[[AIMessage], None]) -> None:
+        self._hold = hold
+        self._check = check
+        self._held: list[AIMessageChunk] = []
+        self._shown: list[AIMessageChunk] = []
+        self._is_holding = hold == "all"
+        self._has_calls = False
+        self._is_whole = False
+
+    @property
+    def has_shown(self) -> bool:
+        """Whether the reader has seen anything of the answer."""
+        return bool(self._shown)
+
+    def add(self, message: AIMessage) -> list[AIMessageChunk]:
+        """Take a chunk, or a whole answer from a model that does not stream; return what may be seen now."""
+        chunk = _own_chunk(message)
+        self._is_whole = self._is_whole or not isinstance(message, AIMessageChunk) or _is_marked(chunk)
+        self._has_calls = self._has_calls or bool(chunk.tool_call_chunks)
+        self._is_holding = self._is_holding or self._has_calls or chunk.chunk_position == "last"
+        self._held.append(chunk)
+        if self._is_holding or not (self._shown or says_something(chunk) or chunk.additional_kwargs):
+            return []
+        released, self._held = self._held, []
+        self._shown += released
+        return released
+
+    def end(self) -> None:
+        """Check the answer now that the stream is over.
+
+        Raises:
+            InvalidResponseError: It was cut, or cannot be used.
+        """
+        if not self._is_whole:
+            reason = "a stream that ended before the answer was whole"
+            raise InvalidResponseError(f"The answer is {reason}. Ask again.", reason=reason)
+        if self._has_calls or not self._shown:
+            self._check(_joined([*self._shown, *self._held]))
+
+    def rest(self, metadata: dict[str, Any]) -> list[AIMessageChunk]:
+        """Return what was held back, with the answer's metadata on the last chunk: LangChain adds chunks up."""
+        last = self._held[-1] if self._held else AIMessageChunk(content="", id=self._shown[-1].id)
+        last.response_metadata = {**last.response_metadata, "nvgateway": metadata}
+        last.chunk_position = "last"
+        return self._held or [last]
+
+    def partial(self) -> AIMessageChunk | None:
+        """Return what the reader has seen, without calls that somebody might run."""
+        if not self._shown:
+            return None
+        whole = _joined(self._shown)
+        whole.tool_calls, whole.invalid_tool_calls = [], []
+        return whole
+
+
+def _own_chunk(message: AIMessage) -> AIMessageChunk:
+    """Return the message as a chunk that may be changed, without what the leg says about itself."""
+    metadata = {name: value for name, value in message.response_metadata.items() if name != "nvgateway"}
+    if isinstance(message, AIMessageChunk):
+        return message.model_copy(update={"response_metadata": metadata})
+    values = {**message.model_dump(exclude={"type"}), "response_metadata": metadata, "chunk_position": "last"}
+    return AIMessageChunk(**values)
+
+
+def _is_marked(chunk: AIMessageChunk) -> bool:
+    """Whether a chunk says itself that the answer ends with it.
+
+    LangChain puts an empty last chunk behind any stream that has none, which says nothing about the service.
+    """
+    if any(chunk.response_metadata.get(name) for name in _MARKERS):
+        return True
+    is_own = chunk.content or chunk.tool_call_chunks or chunk.usage_metadata or chunk.response_metadata
+    return chunk.chunk_position == "last" and bool(is_own)
+
+
+def _joined(chunks: Iterable[AIMessageChunk]) -> AIMessageChunk:
+    return add_ai_message_chunks(*chunks)

@@ -1,0 +1,233 @@
+"""Streams of roles: one leg's answer, clean, or an error that says what came."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from langchain_core.exceptions import ModelAPIError, ModelInvalidRequestError
+from langchain_core.language_models import FakeListChatModel, GenericFakeChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages.ai import add_ai_message_chunks
+from langchain_core.outputs import ChatGenerationChunk
+from langchain_core.runnables import Runnable
+
+from langchain_nvgateway import AllProvidersFailedError, ModelManager, StreamInterruptedError
+
+from .fakes import Fake, saying
+
+DOWN = ModelAPIError("down")
+DONE = {"finish_reason": "stop"}
+
+
+class Streaming(Fake):
+    """Streams texts, chunks and errors; an error is raised in its place."""
+
+    script: list[Any]
+
+    def _stream(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> Iterator[ChatGenerationChunk]:
+        for step in self.script:
+            if isinstance(step, BaseException):
+                raise step
+            if isinstance(step, dict):
+                yield ChatGenerationChunk(message=AIMessageChunk(""), generation_info=step)
+            elif isinstance(step, str):
+                yield ChatGenerationChunk(message=AIMessageChunk(step))
+            else:
+                yield ChatGenerationChunk(message=step.model_copy())
+
+
+def streaming(*script: Any) -> Streaming:
+    return Streaming(act=lambda _messages, _kwargs: AIMessage("whole"), script=list(script))
+
+
+def called(args: str, **kwargs: Any) -> AIMessageChunk:
+    call = {"name": "run", "args": args, "id": "1", "index": 0, "type": "tool_call_chunk"}
+    return AIMessageChunk("", tool_call_chunks=[call], **kwargs)
+
+
+def read(model: Runnable[Any, Any], is_async: bool) -> tuple[list[Any], BaseException | None]:
+    """Read a stream to its end, whatever that is."""
+    chunks: list[Any] = []
+
+    async def read_async() -> None:
+        async for chunk in model.astream("hello"):
+            chunks.append(chunk)
+
+    try:
+        if is_async:
+            asyncio.run(read_async())
+        else:
+            for chunk in model.stream("hello"):
+                chunks.append(chunk)
+    except Exception as error:
+        return chunks, error
+    return chunks, None
+
+
+@pytest.fixture(params=[False, True], ids=["stream", "astream"])
+def is_async(request: pytest.FixtureRequest) -> bool:
+    """Both ways to read."""
+    return bool(request.param)
+
+
+def manager_of(*fakes: Any) -> ModelManager:
+    return ModelManager(models=dict(zip(("nvidia-nim", "nvidia-gateway"), fakes, strict=False)))
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [DOWN],
+        ["", "", DOWN],
+        ["", DONE],
+        [],
+        [AIMessageChunk("", response_metadata={"model_name": "x"}), DOWN],
+        [DONE, DOWN],
+    ],
+)
+def test_trouble_before_anything_was_seen_is_never_seen(script: list[Any], is_async: bool) -> None:
+    """The reader gets the next leg's stream and nothing of the first; a chunk that says nothing is nothing."""
+    chunks, error = read(manager_of(streaming(*script), streaming("fi", "ne", DONE)).model("planner"), is_async)
+    assert error is None
+    assert [chunk.text for chunk in chunks if chunk.text] == ["fi", "ne"]
+    whole = add_ai_message_chunks(*chunks)
+    outcomes = [attempt["outcome"] for attempt in whole.response_metadata["nvgateway"]["attempts"]]
+    assert outcomes[-1] == "answered"
+    assert outcomes[0] in ("failed", "rejected")
+
+
+@pytest.mark.parametrize("script", [["so ", "far", DOWN], ["so ", "far"]], ids=["error", "cut"])
+def test_trouble_after_something_was_seen_is_an_interruption(script: list[Any], is_async: bool) -> None:
+    """With the part that came; no other leg mixes its words in, and the failure counts."""
+    second = saying("never asked")
+    manager = manager_of(streaming(*script), second)
+    chunks, error = read(manager.model("planner"), is_async)
+    assert "".join(chunk.text for chunk in chunks) == "so far"
+    assert isinstance(error, StreamInterruptedError)
+    assert error.partial.text == "so far"
+    assert "nvidia-nim:" in str(error)
+    assert "planner" in str(error)
+    assert second.calls == []
+    breaker = manager.breakers["nvidia-nim:meta/llama-4-scout-17b-16e-instruct"]
+    assert breaker.snapshot().consecutive_failures == 1
+
+
+def test_a_wrong_request_in_a_stream_is_raised_as_it_is(is_async: bool) -> None:
+    """Before and after the first text."""
+    for script in ([ModelInvalidRequestError("no")], ["so far", ModelInvalidRequestError("no")]):
+        _, error = read(manager_of(streaming(*script), saying("never asked")).model("planner"), is_async)
+        assert type(error) is ModelInvalidRequestError
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        {"finish_reason": "stop"},
+        {"stop_reason": "end_turn"},
+        {"done_reason": "stop"},
+        AIMessageChunk(" end", chunk_position="last"),
+    ],
+    ids=str,
+)
+def test_each_terminal_marker_ends_a_stream(end: Any, is_async: bool) -> None:
+    """Of OpenAI, Anthropic, Ollama, and LangChain's own."""
+    chunks, error = read(manager_of(streaming("text", end)).model("planner"), is_async)
+    assert error is None
+    assert chunks[-1].chunk_position == "last"
+
+
+@pytest.mark.parametrize("end", [[], [""], [AIMessageChunk("", chunk_position="last")]], ids=["none", "empty", "last"])
+def test_a_stream_without_a_marker_was_cut(end: list[Any], is_async: bool) -> None:
+    """The empty last chunk, which LangChain puts behind any stream, is none."""
+    _, error = read(manager_of(streaming("text", *end)).model("planner"), is_async)
+    assert isinstance(error, StreamInterruptedError)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: FakeListChatModel(responses=["whole text"]),
+        lambda: GenericFakeChatModel(messages=iter([AIMessage("whole text")])),
+    ],
+    ids=["list", "generic"],
+)
+def test_langchains_own_fakes_stream(make: Callable[[], Any], is_async: bool) -> None:
+    """They mark their last chunk."""
+    chunks, error = read(manager_of(make()).model("planner"), is_async)
+    assert error is None
+    assert "".join(chunk.text for chunk in chunks) == "whole text"
+
+
+def test_a_model_that_does_not_stream_gives_one_chunk(is_async: bool) -> None:
+    """Tool calls included."""
+    call = {"name": "run", "args": {"x": 1}, "id": "1"}
+    fake = Fake(act=lambda _messages, _kwargs: AIMessage("whole", tool_calls=[call]))
+    chunks, error = read(manager_of(fake).model("planner"), is_async)
+    assert error is None
+    assert [type(chunk) for chunk in chunks] == [AIMessageChunk]
+    assert chunks[0].tool_calls[0]["args"] == {"x": 1}
+    assert chunks[0].response_metadata["nvgateway"]["provider"] == "nvidia-nim"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [called('{"cmd": "rm -rf /tm'), {"finish_reason": "length"}],
+        [called('{"cmd": "rm -rf /tm'), {"finish_reason": "tool_calls"}],
+        [called('{"cmd": "rm -rf /tm'), DOWN],
+        [called('["not", "an object"]'), {"finish_reason": "tool_calls"}],
+        [called(""), {"finish_reason": "tool_calls"}],
+    ],
+)
+def test_a_broken_call_is_never_seen(script: list[Any], is_async: bool) -> None:
+    """Tool calls are held back until they are whole, so the next leg can answer in their place."""
+    good = streaming(called('{"cmd"'), called(': "ls"}'), {"finish_reason": "tool_calls"})
+    chunks, error = read(manager_of(streaming(*script), good).model("planner"), is_async)
+    assert error is None
+    whole = add_ai_message_chunks(*chunks)
+    assert [call["args"] for call in whole.tool_calls] == [{"cmd": "ls"}]
+    assert all("rm" not in str(chunk.tool_call_chunks) for chunk in chunks)
+
+
+def test_text_before_a_broken_call_makes_it_an_interruption(is_async: bool) -> None:
+    """What was said cannot be taken back; the call is not in the part that came."""
+    script = ["I run it: ", called('{"cmd": "rm -rf /tm'), DONE]
+    chunks, error = read(manager_of(streaming(*script), saying("never asked")).model("planner"), is_async)
+    assert isinstance(error, StreamInterruptedError)
+    assert error.partial.text == "I run it: "
+    assert not error.partial.tool_calls
+    assert not any(chunk.tool_call_chunks for chunk in chunks)
+
+
+@pytest.mark.parametrize("script", [["so ", "far", DOWN], ["so ", "far"], ["I run it: ", called("{"), DONE]], ids=str)
+def test_hold_all_lets_the_next_leg_answer_at_any_time(script: list[Any], is_async: bool) -> None:
+    """Nothing is seen before the answer is whole."""
+    manager = manager_of(streaming(*script), streaming("fi", "ne", DONE))
+    chunks, error = read(manager.model("planner", hold="all"), is_async)
+    assert error is None
+    assert "".join(chunk.text for chunk in chunks) == "fine"
+
+
+def test_the_whole_stream_names_its_leg_once(is_async: bool) -> None:
+    """Chunks add up to the message that `invoke` returns, with one record of attempts."""
+    model = manager_of(streaming("fi", "ne", {"finish_reason": "stop", "nvgateway": {"provider": "own"}})).model(
+        "planner"
+    )
+    chunks, _ = read(model, is_async)
+    assert sum("nvgateway" in chunk.response_metadata for chunk in chunks) == 1
+    whole = add_ai_message_chunks(*chunks)
+    assert whole.response_metadata["nvgateway"]["provider"] == "nvidia-nim"
+    assert whole.response_metadata["finish_reason"] == "stop"
+
+
+def test_when_no_stream_begins_all_are_named(is_async: bool) -> None:
+    """The same error as without streams."""
+    chunks, error = read(manager_of(streaming(DOWN), streaming()).model("planner"), is_async)
+    assert chunks == []
+    assert isinstance(error, AllProvidersFailedError)
+    assert [attempt["outcome"] for attempt in error.attempts] == ["failed", "failed"]

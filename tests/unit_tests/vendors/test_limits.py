@@ -1,0 +1,83 @@
+"""A call takes as long as it may, and no longer."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from langchain_nvgateway import ConfigurationError
+from langchain_nvgateway.failures import FailureKind, failure_of
+
+from ..chat_models.calling import Call, soon
+from .conftest import Vendor
+from .test_failures import failure_in
+from .vendor_server import Reply
+
+
+def test_the_timeout_of_a_call_limits_it(vendor: Vendor, call: Call) -> None:
+    """A call may set a shorter time than its model."""
+    vendor.server.will(vendor.dialect.begins_only(then="silent"))
+    model = vendor.model(timeout=60.0)
+    with soon():
+        failure = failure_in(call, model, timeout=0.3)
+    assert failure_of(failure).kind is FailureKind.AVAILABILITY
+
+
+@pytest.mark.parametrize("limits", [{"timeout": 3.0}, {"first_token_timeout": 3.0}, {"timeout": None}])
+def test_limits_are_not_sent(vendor: Vendor, call: Call, limits: dict[str, Any]) -> None:
+    """The limits of a call are no parameters for the service, and no limits for the length of a stream."""
+    call(vendor.model(), **limits)
+    (request,) = vendor.server.requests
+    assert b"timeout" not in request.body.lower()
+    assert "x-server-timeout" not in request.headers
+
+
+def test_retries_stay_within_the_timeout(vendor: Vendor, call: Call) -> None:
+    """The timeout is for all attempts together."""
+    vendor.server.will(vendor.dialect.fails(503, Retry_After="0.2"))
+    model = vendor.model(max_retries=1000, timeout=0.7)
+    with soon():
+        failure_in(call, model)
+    assert 2 <= len(vendor.server.requests) < 10
+
+
+def test_bytes_do_not_make_up_for_an_answer(vendor: Vendor, call: Call) -> None:
+    """A service that trickles keepalives but no token runs out of time like a silent one."""
+    comments = tuple(b": keepalive\n\n" for _ in range(5))
+    vendor.server.will(Reply(events=comments, then="silent"))
+    model = vendor.model(timeout=0.4)
+    with soon():
+        failure_in(call, model)
+
+
+def test_the_first_token_has_a_limit_of_its_own(vendor: Vendor, call_stream: Call) -> None:
+    """A stream that opens but brings no token is given up early."""
+    vendor.server.will(vendor.dialect.begins_only(then="silent"))
+    model = vendor.model(timeout=60.0, first_token_timeout=0.3)
+    with soon():
+        failure = failure_in(call_stream, model)
+    assert failure_of(failure).kind is FailureKind.AVAILABILITY
+
+
+def test_later_tokens_have_the_time_of_the_call(vendor: Vendor) -> None:
+    """Once a stream has begun, the limit of the first token is over; a reader who takes time is no silence."""
+    vendor.server.will(vendor.dialect.halts("Hello ", "there"))
+    chunks = vendor.model(timeout=20.0, first_token_timeout=0.5).stream("Hello")
+    text = ""
+    while not text:
+        text += next(chunks).text
+    time.sleep(0.6)
+    vendor.server.may_go_on.set()
+    assert text + "".join(chunk.text for chunk in chunks) == "Hello there"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"timeout": 0}, {"timeout": "soon"}, {"first_token_timeout": -1}, {"max_retries": -1}]
+)
+def test_limits_that_make_no_sense_are_refused(vendor: Vendor, wrong: dict[str, Any]) -> None:
+    """A limit that is none is named when the model is built."""
+    with pytest.raises(ConfigurationError) as caught:
+        vendor.model(**wrong)
+    assert caught.value.setting in wrong
