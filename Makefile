@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test check bench clean
 
-demo: $(VENV)/installed-demo  ## sign in, chat, and survive an outage, on the emulator
+demo: $(VENV)/installed-demo  ## five roles fix a bug while NIM breaks down, on the emulator
 	$(BIN)/nvgateway demo
 
 test: $(VENV)/installed  ## all tests, with openai 3 and with openai 2
@@ -32,18 +32,18 @@ $(VENV)/bin/python:
 
 $(VENV)/installed-demo: pyproject.toml $(VENV)/bin/python
 	$(PIP) install --upgrade 'pip>=25.1'
-	$(PIP) install --editable '.[cli]'
+	$(PIP) install --editable '.[demo]'
 	touch $@
 
 $(VENV)/installed: pyproject.toml $(VENV)/bin/python
 	$(PIP) install --upgrade 'pip>=25.1'
-	$(PIP) install --editable '.[cli]' --group test --group check
+	$(PIP) install --editable '.[demo]' --group test --group check
 	touch $@ $(VENV)/installed-demo
 
 $(VENV)-openai-2/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-openai-2
 	$(VENV)-openai-2/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
-	$(VENV)-openai-2/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[cli]' --group test 'openai<3'
+	$(VENV)-openai-2/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[demo]' --group test 'openai<3'
 	touch $@
 
 clean:

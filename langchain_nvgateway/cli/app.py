@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -12,25 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
-from ..errors import ConfigurationError, NVGatewayError
 from .doctor import CHECKS, CheckResult, run_checks
+from .prompts import prompt_from
+from .terminal import FAILED, clean, console, expected_failures, is_lively
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
     from ..emulator import Emulator
-    from ..manager import ModelManager
     from ..settings import NVGatewaySettings
 
 __all__ = ["app"]
-
-FAILED = 1
-"""Exit code when a check or a call failed."""
-
-MISUSED = 2
-"""Exit code when a setting or an argument is wrong."""
 
 app = typer.Typer(
     name="nvgateway",
@@ -44,16 +36,11 @@ app = typer.Typer(
 OnEmulator = Annotated[bool, typer.Option("--emulator", help="Use the emulator instead of the real services.")]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
-PLANNER_TASK = (
-    "Users are logged out after 15 minutes although the session should last a day. "
-    "Plan how to find the cause and fix it, in three steps."
-)
-
 
 @app.command()
 def doctor(emulator: OnEmulator = False, as_json: AsJSON = False) -> None:
     """Check the token, a chat, a tool call, three calls on one token, and NIM; exit with 1 if one fails."""
-    with _expected_failures(), _settings(emulator, quiet=as_json) as settings:
+    with expected_failures(), _settings(emulator, quiet=as_json) as settings:
         results = _checked(settings, as_json=as_json)
         notes = _notes()
         ok = all(result.status != "failed" for result in results)
@@ -61,10 +48,9 @@ def doctor(emulator: OnEmulator = False, as_json: AsJSON = False) -> None:
             report = {"ok": ok, "checks": [asdict(result) for result in results], "notes": notes}
             print(json.dumps(report, indent=2))
         else:
-            console = _console()
             for note in notes:
-                console.print(f"note: {note}")
-            console.print("all is well" if ok else "something is wrong, see above")
+                console().print(f"note: {note}")
+            console().print("all is well" if ok else "something is wrong, see above")
     if not ok:
         raise typer.Exit(FAILED)
 
@@ -77,37 +63,46 @@ def chat(
     emulator: OnEmulator = False,
     as_json: AsJSON = False,
 ) -> None:
-    """Ask the model of a role; who answered is printed on standard error."""
-    with _expected_failures():
-        prompt = _prompt(text, file)
+    """Ask the model of a role; who answered, and who could not, is printed on standard error."""
+    with expected_failures():
+        prompt = prompt_from(text, file, text_name="the text", file_name="--file")
         with _settings(emulator, quiet=as_json) as settings:
             answer = _asked(settings, role, prompt)
+        who = answer.response_metadata["nvgateway"]
         if as_json:
-            print(json.dumps({"role": role, "text": answer.text, **_who(answer), "usage": answer.usage_metadata}))
-        else:
-            print(answer.text)
-            who = _who(answer)
-            _console(stderr=True).print(f"answered by {who['provider']}, {who['model']}")
+            print(json.dumps({"text": answer.text, **who, "usage": answer.usage_metadata}))
+            return
+        print(answer.text)
+        for attempt in who["attempts"]:
+            if attempt["outcome"] != "answered":
+                told = f"{attempt['provider']}, {attempt['model']} {attempt['outcome']}: {attempt['error']}"
+                console(stderr=True).print(clean(told))
+        console(stderr=True).print(f"answered by {who['provider']}, {who['model']}")
 
 
 @app.command()
-def demo() -> None:
-    """Show the main job on the emulator: the checks, then a planner that survives an outage of NIM."""
-    console = _console()
-    with _expected_failures(), _emulator() as emu:
-        settings = _settings_of(emu)
-        console.print("1. The checks of `nvgateway doctor`, on the emulator")
-        results = _checked(settings, as_json=False)
-        if any(result.status != "ok" for result in results):
-            raise typer.Exit(FAILED)
-        manager = _manager(settings)
-        console.print(f"\n2. A task for the planner: {PLANNER_TASK}")
-        _show_answer(console, "NIM is up", manager)
-        emu.nim.fail_always("internal_error")
-        _show_answer(console, "NIM answers 500", manager)
-        emu.nim.heal()
-        _show_answer(console, "NIM is back", manager)
-        console.print(f"\nEvery call was answered, by {len(emu.requests)} requests.")
+def demo(
+    task: Annotated[str | None, typer.Option("--task", help="What the roles shall do to the small project.")] = None,
+    task_file: Annotated[
+        Path | None, typer.Option("--task-file", help="Read the task from a file; - is standard input.")
+    ] = None,
+    live: Annotated[bool, typer.Option("--live", help="Use the real services; no fault is injected.")] = False,
+    as_json: AsJSON = False,
+) -> None:
+    """Let five roles fix a bug in a small project while NIM breaks down; exit with 0 if its tests pass."""
+    with expected_failures():
+        run_demo, default_task = _demo_parts(quiet=as_json)
+        if task is not None or task_file is not None:
+            text = prompt_from(task, task_file, text_name="--task", file_name="--task-file")
+        else:
+            text = default_task
+        if not as_json:
+            for note in _notes():
+                console(stderr=True).print(f"note: {note}")
+        with _settings(on_emulator=False, quiet=as_json) if live else nullcontext() as live_settings:
+            ok = run_demo(text, as_json=as_json, live_settings=live_settings, emulator_settings=_only_settings_of)
+    if not ok:
+        raise typer.Exit(FAILED)
 
 
 @app.command("emulator")
@@ -121,63 +116,40 @@ def run_emulator(
 
 
 def _checked(settings: NVGatewaySettings, *, as_json: bool) -> list[CheckResult]:
-    console = _console()
     results = []
     checks = run_checks(settings)
     for name in CHECKS:
-        busy = console.status(f"{name} …") if console.is_terminal and not as_json else nullcontext()
-        with busy:
+        with console().status(f"{name} …") if is_lively() and not as_json else nullcontext():
             result = next(checks)
         results.append(result)
         if not as_json:
             mark = {"ok": "ok     ", "failed": "FAILED ", "not run": "not run"}[result.status]
-            console.print(f"{mark}  {result.name:<17} {result.seconds:6.2f} s  {result.detail}")
+            console().print(f"{mark}  {result.name:<17} {result.seconds:6.2f} s  {result.detail}")
     return results
 
 
-def _show_answer(console: Console, title: str, manager: ModelManager) -> None:
-    answer = manager.model("planner").invoke(PLANNER_TASK)
-    who = _who(answer)
-    console.print(f"   {title}: answered by {who['provider']}, {who['model']}")
-    console.print(f"      {answer.text}")
-
-
 def _asked(settings: NVGatewaySettings, role: str, prompt: str) -> AIMessage:
-    model = _manager(settings).model(role)
-    console = _console(stderr=True)
-    with console.status(f"{role} …") if console.is_terminal else nullcontext():
-        return model.invoke(prompt)
-
-
-def _who(answer: AIMessage) -> dict[str, Any]:
-    found: dict[str, Any] = answer.response_metadata["nvgateway"]
-    return {"provider": found["provider"], "model": found["model"]}
-
-
-def _prompt(text: str | None, file: Path | None) -> str:
-    if (text is None) == (file is None):
-        msg = "Give either the text or --file, for example: nvgateway chat planner 'Plan the fix'."
-        raise ConfigurationError(msg, setting="TEXT")
-    if file is None:
-        prompt = text or ""
-    elif str(file) == "-":
-        prompt = sys.stdin.read()
-    else:
-        try:
-            prompt = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            msg = f"--file {file} cannot be read as text: {error}."
-            raise ConfigurationError(msg, setting="--file") from error
-    if not prompt.strip():
-        msg = "The text is empty; say something to the model."
-        raise ConfigurationError(msg, setting="TEXT")
-    return prompt
-
-
-def _manager(settings: NVGatewaySettings) -> ModelManager:
     from ..manager import ModelManager
 
-    return ModelManager(settings)
+    with ModelManager(settings) as manager:
+        model = manager.model(role)
+        with console(stderr=True).status(f"{role} …") if is_lively(stderr=True) else nullcontext():
+            answer: AIMessage = model.invoke(prompt)
+            return answer
+
+
+def _demo_parts(*, quiet: bool) -> tuple[Any, str]:
+    """Return what runs the demo, and its own task; loading them takes a second."""
+    with console().status("loading …") if is_lively() and not quiet else nullcontext():
+        try:
+            from .demo import run_demo
+            from .demo.project import DEFAULT_TASK
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] != "langgraph":
+                raise
+            console(stderr=True).print("nvgateway demo needs langgraph: pip install 'langchain-nvgateway[demo]'")
+            raise typer.Exit(FAILED) from None
+    return run_demo, DEFAULT_TASK
 
 
 @contextmanager
@@ -186,26 +158,34 @@ def _settings(on_emulator: bool, *, quiet: bool) -> Iterator[NVGatewaySettings]:
     from ..settings import settings_from
 
     if on_emulator:
-        with _emulator() as emu:
+        from ..emulator import Emulator
+
+        with Emulator() as emu:
             yield _settings_of(emu)
         return
     env_file = Path(".env") if Path(".env").is_file() else None
     if env_file and not quiet:
-        _console(stderr=True).print("settings from .env in this folder, and from the environment, which wins")
+        console(stderr=True).print("settings from .env in this folder, and from the environment, which wins")
     yield settings_from(env_file)
 
 
-def _settings_of(emu: Emulator) -> NVGatewaySettings:
+def _settings_of(emu: Emulator, **others: Any) -> NVGatewaySettings:
     from ..settings import NVGatewaySettings
 
     # As arguments, so that a variable of the real services cannot send anything there.
-    return NVGatewaySettings(**{name.lower(): value for name, value in emu.env.items()})
+    own = {name.lower(): value for name, value in emu.env.items()}
+    return NVGatewaySettings(**{**others, "allow_external": False, **own})
 
 
-def _emulator() -> Emulator:
-    from ..emulator import Emulator
+def _only_settings_of(emu: Emulator) -> NVGatewaySettings:
+    """Return settings in which no variable of the environment takes part."""
+    from ..roles import DEFAULT_MODELS
+    from ..settings import NVGatewaySettings
 
-    return Emulator()
+    providers = ("nvidia-nim", "nvidia-gateway")
+    defaults = {name: field.get_default() for name, field in NVGatewaySettings.model_fields.items()}
+    models = {role: tuple(f"{name}:{DEFAULT_MODELS[role][name]}" for name in providers) for role in DEFAULT_MODELS}
+    return _settings_of(emu, **{**defaults, "fallback_order": providers, "role_models": models})
 
 
 def _notes() -> list[str]:
@@ -215,22 +195,3 @@ def _notes() -> list[str]:
         return []
     where = os.environ.get("LANGSMITH_ENDPOINT") or os.environ.get("LANGCHAIN_ENDPOINT") or "LangSmith's hosted service"
     return [f"tracing is on: prompts and answers go to {where}"]
-
-
-@contextmanager
-def _expected_failures() -> Iterator[None]:
-    """Turn errors that a user can do something about into one line and an exit code."""
-    try:
-        yield
-    except ConfigurationError as error:
-        _console(stderr=True).print(f"error: {error}")
-        raise typer.Exit(MISUSED) from None
-    except NVGatewayError as error:
-        _console(stderr=True).print(f"error: {error}")
-        raise typer.Exit(FAILED) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-
-
-def _console(*, stderr: bool = False) -> Console:
-    return Console(stderr=stderr, highlight=False, markup=False, soft_wrap=True)

@@ -14,7 +14,7 @@ from .faults import Fault
 from .json_text import encode_bytes
 from .limits import limited
 from .records import RecordedRequest, RequestLog
-from .replies import OMIT, Call, Reply, Turn, arguments_text
+from .replies import OMIT, Call, Reply, Speaker, Turn, arguments_text
 from .responses import EVENT_STREAM_TYPE, JSON_TYPE, Response
 from .script import Script
 from .services import Service
@@ -33,7 +33,7 @@ class ChatService(Service):
 
     def __init__(self, log: RequestLog) -> None:
         super().__init__(log)
-        self._replies: Script[Reply] = Script()
+        self._replies: Script[Reply | Speaker] = Script()
         self._corruptions: Script[str] = Script()
         self.stream_usage = True
         """Whether streams report usage when asked to."""
@@ -44,17 +44,18 @@ class ChatService(Service):
     def headers(self, request: RecordedRequest) -> dict[str, str]:
         """Return what headers a good answer carries besides its type."""
 
-    def reply_next(self, reply: Reply, *, times: int = 1) -> None:
+    def reply_next(self, reply: Reply | Speaker, *, times: int = 1) -> None:
         """Script what the model says next.
 
         Args:
-            reply: The answer.
+            reply: The answer, or a function that makes one of the request; `None` from it leaves the answer to
+                the model. It is called in the server's thread.
             times: How many requests get it.
         """
         self._replies.add(reply, times=times, route="chat")
 
-    def reply_always(self, reply: Reply) -> None:
-        """Script what the model says from now on."""
+    def reply_always(self, reply: Reply | Speaker) -> None:
+        """Script what the model says from now on; the argument is that of `reply_next`."""
         self._replies.add(reply, times=None, route="chat")
 
     def corrupt_next(self, name: str, *, times: int = 1) -> None:
@@ -107,7 +108,8 @@ class ChatService(Service):
             model: The model's name in the answer.
         """
         body = request.json
-        reply = self._replies.take(request)
+        scripted = self._replies.take(request)
+        reply = scripted if scripted is None or isinstance(scripted, Reply) else scripted(request)
         turn = self._turn(reply, body) if reply else limited(self._turn(answer(body), body), body)
         if turn.calls or turn.is_json:
             name = self._corruptions.take(request)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from .json_text import encode_text
+from .records import RecordedRequest
 
 
 class Omit:
@@ -54,6 +55,10 @@ class Reply:
     """Seconds before the first byte."""
     event_pause: float = 0.0
     """Seconds between the events of a stream."""
+
+
+Speaker: TypeAlias = Callable[[RecordedRequest], Reply | None]
+"""Says what the model says to a request; `None` leaves it to the model's own wits."""
 
 
 @dataclass(slots=True)

@@ -152,6 +152,16 @@ def test_chat_falls_back_when_nim_is_down(emu: Emulator) -> None:
     assert report["provider"] == "nvidia-gateway"
     assert report["model"] == "gpt-4o"
     assert report["usage"]["total_tokens"] > 0
+    assert [attempt["outcome"] for attempt in report["attempts"]] == ["failed", "answered"]
+
+
+def test_chat_tells_who_could_not_answer(emu: Emulator) -> None:
+    """After a fallback, the leg that failed has a line with its reason, before the one that answered."""
+    emu.nim.fail_always("internal_error")
+    lines = run("chat", "planner", "Plan the fix").stderr.splitlines()
+    assert lines[0].startswith("nvidia-nim, meta/llama-4-scout-17b-16e-instruct failed: ")
+    assert "500" in lines[0]
+    assert lines[1:] == ["answered by nvidia-gateway, gpt-4o"]
 
 
 @pytest.mark.parametrize("source", ["file", "-"])
@@ -198,14 +208,6 @@ def test_malformed_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run("doctor")
     assert result.exit_code == 2
     assert "NVGATEWAY_MAX_TOKENS" in result.stderr
-
-
-def test_demo_shows_who_answers_in_an_outage() -> None:
-    """The demo passes its checks and names the provider with NIM up, down and back."""
-    result = run("demo")
-    assert result.exit_code == 0
-    told = [line for line in result.stdout.splitlines() if "answered by" in line]
-    assert [("nim" if "nvidia-nim" in line else "gateway") for line in told] == ["nim", "gateway", "nim"]
 
 
 def test_emulator_command_serves_and_stops(tmp_path: Path) -> None:

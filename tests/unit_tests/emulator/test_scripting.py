@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from langchain_nvgateway.emulator import Emulator, Fault, Reply
+from langchain_nvgateway.emulator import Emulator, Fault, RecordedRequest, Reply
 
-from .conftest import Ask
+from .conftest import WEATHER_TOOL, Ask
 from .raw_client import parse_events
 
 
@@ -102,6 +102,30 @@ def test_the_model_keeps_saying_what_it_always_says(emu: Emulator, ask_gateway: 
     emu.gateway.reply_always(Reply(text="again"))
     for _ in range(3):
         assert ask_gateway().json()["choices"][0]["message"]["content"] == "again"
+
+
+def test_a_function_can_say_what_the_model_says(emu: Emulator, ask_nim: Ask) -> None:
+    """It is asked for each request, and `None` leaves the answer to the model."""
+
+    def speaker(request: RecordedRequest) -> Reply | None:
+        said = request.json["messages"][-1]["content"]
+        return Reply(text=said.upper()) if said != "what you like" else None
+
+    emu.nim.reply_always(speaker)
+    texts = [ask_nim(said).json()["choices"][0]["message"]["content"] for said in ("one", "what you like", "two")]
+    assert texts[::2] == ["ONE", "TWO"]
+    assert texts[1] == "This is the emulator's answer to: what you like"
+
+
+def test_a_call_that_a_function_says_can_be_corrupted(emu: Emulator, ask_nim: Ask) -> None:
+    """Corruptions and faults apply to what a function says as to any other answer."""
+    emu.nim.reply_always(lambda request: Reply(tool_calls=[("get_weather", {"location": "Dublin"})]))
+    emu.nim.corrupt_next("missing_brace")
+    arguments = [
+        ask_nim(tools=[WEATHER_TOOL]).json()["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"]
+        for _ in range(2)
+    ]
+    assert arguments == ['{"location":"Dublin"', '{"location":"Dublin"}']
 
 
 def test_a_scripted_call_is_sent_as_given(emu: Emulator, ask_nim: Ask) -> None:
