@@ -127,13 +127,14 @@ class SchemaBinding(Binding):
             return Attached(first, rest[0] if len(rest) == 1 else RunnableSequence(*rest))
         return Attached(structured)
 
-    def check_parsed(self, parsed: Any) -> None:
-        """Let an object pass that is there.
+    def check_parsed(self, raw: Any, parsed: Any) -> None:
+        """Let an object pass that is there; or a call, where the answer may call tools instead.
 
         Raises:
             InvalidResponseError: There is none in the answer.
         """
-        if parsed is None:
+        may_call = self._kwargs.get("tools") and self._include_raw
+        if parsed is None and not (may_call and isinstance(raw, AIMessage) and raw.tool_calls):
             reason = "it holds no object in the schema"
             msg = f"The answer cannot be used: {reason}. Ask again, or ask another model."
             raise InvalidResponseError(msg, reason=reason, is_quality=True)

@@ -23,7 +23,8 @@ from .leg import Leg, common_profile
 from .overrides import split_model
 from .providers import Fakes, Providers, check_parameters
 from .role_legs import LegBuilder, ModelName, RoleLegs
-from .role_model import RoleModel, RolePlan
+from .role_model import RoleModel
+from .role_source import RolePlan
 from .roles import DEFAULT_MODELS, Role, role_key
 from .settings import NVGatewaySettings, settings_from
 

@@ -57,5 +57,9 @@ class RetriedRole(RunnableRetry[LanguageModelInput, Any]):  # type: ignore[no-re
         """Give every call a config, with the same retries."""
         return self._with(self.bound.with_config(config, **kwargs))
 
+    def with_retry(self, **kwargs: Any) -> Any:
+        """Repeat calls as these arguments say, instead."""
+        return type(self).around(self.bound, **kwargs)
+
     def _with(self, bound: Runnable[LanguageModelInput, Any]) -> Self:
         return self.model_copy(update={"bound": bound})

@@ -56,7 +56,7 @@ class RoleCall:
                 if not isinstance(self.binding, SchemaBinding):
                     return _signed(raw, self.route.answered(turn))
                 parsed = turn.attached.parser.invoke(raw, config) if turn.attached.parser else raw
-                self.binding.check_parsed(parsed)
+                self.binding.check_parsed(raw, parsed)
                 return self.binding.result(_signed(raw, self.route.answered(turn)), parsed)
             except BaseException as error:  # noqa: BLE001 - the route raises what is not its own to handle
                 failure = error
@@ -77,7 +77,7 @@ class RoleCall:
                 if not isinstance(self.binding, SchemaBinding):
                     return _signed(raw, self.route.answered(turn))
                 parsed = await turn.attached.parser.ainvoke(raw, config) if turn.attached.parser else raw
-                self.binding.check_parsed(parsed)
+                self.binding.check_parsed(raw, parsed)
                 return self.binding.result(_signed(raw, self.route.answered(turn)), parsed)
             except BaseException as error:  # noqa: BLE001 - the route raises what is not its own to handle
                 failure = error

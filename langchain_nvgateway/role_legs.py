@@ -14,7 +14,7 @@ from .events import EgressDenied, Listeners
 from .leg import AbsentLeg, Leg
 from .overrides import run_overrides
 from .providers import Providers
-from .role_model import RolePlan
+from .role_source import RolePlan
 from .roles import EXTERNAL_PROVIDERS
 
 __all__ = ["LegBuilder", "ModelName", "RoleLegs"]

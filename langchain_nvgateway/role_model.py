@@ -6,82 +6,36 @@ the role's run is a chain, the legs' runs are its children, and each answer's us
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
-from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn, Protocol, Self, cast
+from typing import Any, ClassVar, NoReturn, Self, cast
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.callbacks.manager import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
-from langchain_core.language_models import BaseChatModel, LanguageModelInput, ModelProfile
+from langchain_core.language_models import LanguageModelInput, ModelProfile
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.messages.ai import add_ai_message_chunks
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, LLMResult
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
 from langchain_core.runnables.config import (
     ensure_config,
-    get_async_callback_manager_for_config,
-    get_callback_manager_for_config,
     merge_configs,
 )
-from langchain_core.tracers._streaming import _StreamingCallbackHandler
 from langchain_core.utils.uuid import uuid7
 from pydantic import Field
 
 from .bindings import Binding, PlainBinding, SchemaBinding, ToolBinding
-from .chat_models.token_counts import OfflineTokenCounts
 from .errors import ConfigurationError
-from .events import Event
-from .leg import AbsentLeg, Leg
 from .retried import RetriedRole
 from .role_call import RoleCall
+from .role_runs import astart_run, atapped, start_run, tapped, whole
+from .routed_chat_model import RoutedChatModel
 from .routing import Route
 from .stream_watch import Hold
 
-__all__ = ["RoleModel", "RolePlan", "RoleSource", "StructuredRole"]
+__all__ = ["RoleModel", "StructuredRole"]
 
 _PLAIN = PlainBinding()
 
-_OF_THE_RUN = ("configurable", "metadata")
 
-
-@dataclass(frozen=True, slots=True)
-class RolePlan:
-    """Who is asked in a call, and with what."""
-
-    legs: Sequence[Leg | AbsentLeg]
-
-    kwargs: Mapping[str, Any]
-    """Keyword arguments that the run sets: `temperature`, `max_tokens`."""
-
-
-class RoleSource(Protocol):
-    """Where a role's model has its legs from: the manager."""
-
-    @property
-    def request_timeout(self) -> float:
-        """Seconds for a whole call."""
-
-    @property
-    def profile(self) -> Mapping[str, Any] | None:
-        """What all of the role's models can do, as LangChain's model profiles say it."""
-
-    def plan(self, configurable: Mapping[str, Any]) -> RolePlan:
-        """Return who is asked in a call with this `configurable`.
-
-        Raises:
-            ConfigurationError: It has a malformed override.
-            EgressDeniedError: It names a model that is not allowed.
-            NVGatewayError: The manager is closed.
-        """
-
-    def tell(self, event: Event) -> None:
-        """Tell an event."""
-
-
-class RoleModel(OfflineTokenCounts, BaseChatModel):
+class RoleModel(RoutedChatModel):
     """One chat model for a role, made of several; `ModelManager.model` builds it.
 
     `bind_tools`, `bind`, `with_config` and `with_structured_output` return models with the same legs, in any order.
@@ -92,9 +46,6 @@ class RoleModel(OfflineTokenCounts, BaseChatModel):
 
     hold: Hold = "calls"
     """What of a stream is held back until the answer is whole: tool calls, or `"all"`."""
-
-    cache: Any = False
-    """Answers are kept, if at all, by the legs, whose keys tell what was asked of whom."""
 
     route_class: ClassVar[type[Route]] = Route
     """Who decides what comes next."""
@@ -109,9 +60,6 @@ class RoleModel(OfflineTokenCounts, BaseChatModel):
 
     bound_kwargs: dict[str, Any] = Field(default_factory=dict, repr=False, exclude=True)
     """Keyword arguments of every call."""
-
-    bound_config: Any = Field(default=None, repr=False, exclude=True)
-    """Config of every call."""
 
     @property
     def _llm_type(self) -> str:
@@ -157,7 +105,8 @@ class RoleModel(OfflineTokenCounts, BaseChatModel):
 
         Args:
             schema: A pydantic class, TypedDict, JSON schema or OpenAI tool.
-            include_raw: Return `{"raw", "parsed", "parsing_error"}` instead of the object alone.
+            include_raw: Return `{"raw", "parsed", "parsing_error"}` instead of the object alone. There never is a
+                parsing error: an answer that cannot be parsed is rejected, and the next leg is asked.
             kwargs: `method`, `strict` and whatever else the legs' `with_structured_output` take.
         """
         binding = SchemaBinding(schema, kwargs, include_raw=include_raw)
@@ -206,7 +155,7 @@ class RoleModel(OfflineTokenCounts, BaseChatModel):
             ContentFilteredError: The content filter stopped it.
         """
         call = self._call(input, config, stop=stop, **kwargs)
-        run = self._start(call, input)
+        run = start_run(self.role, input, call.config)
         try:
             result = call.answer(run)
         except BaseException as error:
@@ -225,7 +174,7 @@ class RoleModel(OfflineTokenCounts, BaseChatModel):
     ) -> Any:
         """Do what `invoke` does."""
         call = self._call(input, config, stop=stop, **kwargs)
-        run = await self._astart(call, input)
+        run = await astart_run(self.role, input, call.config)
         try:
             result = await call.aanswer(run)
         except BaseException as error:
@@ -249,19 +198,19 @@ class RoleModel(OfflineTokenCounts, BaseChatModel):
             Exception: As `invoke`.
         """
         call = self._call(input, config, stop=stop, **kwargs)
-        run = self._start(call, input)
+        run = start_run(self.role, input, call.config)
         seen: list[AIMessageChunk] = []
         chunks: Iterator[AIMessageChunk] = call.chunks(run)
         try:
             with closing(cast("Generator[AIMessageChunk, None, None]", chunks)):
-                watched = _tapped(run, chunks)
+                watched = tapped(run, chunks)
                 for chunk in watched:
                     seen.append(chunk)
                     yield chunk
         except BaseException as error:
             run.on_chain_error(error)
             raise
-        run.on_chain_end(_whole(run, seen))
+        run.on_chain_end(whole(run, seen))
 
     async def astream(
         self,
@@ -273,121 +222,20 @@ class RoleModel(OfflineTokenCounts, BaseChatModel):
     ) -> AsyncGenerator[AIMessageChunk, None]:
         """Do what `stream` does."""
         call = self._call(input, config, stop=stop, **kwargs)
-        run = await self._astart(call, input)
+        run = await astart_run(self.role, input, call.config)
         seen: list[AIMessageChunk] = []
         try:
             async with aclosing(call.achunks(run)) as chunks:
-                async for chunk in _atapped(run, chunks):
+                async for chunk in atapped(run, chunks):
                     seen.append(chunk)
                     yield chunk
         except BaseException as error:
             await run.on_chain_error(error)
             raise
-        await run.on_chain_end(_whole(run, seen))
+        await run.on_chain_end(whole(run, seen))
 
-    # LangChain's own `batch` and the like would not know the config that is bound.
-
-    def batch(self, inputs: list[Any], config: Any = None, **kwargs: Any) -> Any:
-        """Return the answers to several inputs, asked in parallel threads."""
-        return super(RoleModel, self._unbound()).batch(inputs, self._configs(config), **kwargs)
-
-    async def abatch(self, inputs: list[Any], config: Any = None, **kwargs: Any) -> Any:
-        """Return the answers to several inputs, asked in parallel tasks."""
-        return await super(RoleModel, self._unbound()).abatch(inputs, self._configs(config), **kwargs)
-
-    def batch_as_completed(self, inputs: Sequence[Any], config: Any = None, **kwargs: Any) -> Any:
-        """Yield place and answer of each of several inputs, as they come."""
-        return super(RoleModel, self._unbound()).batch_as_completed(inputs, self._configs(config), **kwargs)
-
-    def abatch_as_completed(self, inputs: Sequence[Any], config: Any = None, **kwargs: Any) -> Any:
-        """Do what `batch_as_completed` does, in parallel tasks."""
-        return super(RoleModel, self._unbound()).abatch_as_completed(inputs, self._configs(config), **kwargs)
-
-    def generate(
-        self, messages: list[list[BaseMessage]], stop: list[str] | None = None, callbacks: Any = None, **kwargs: Any
-    ) -> LLMResult:
-        """Return the answers to several conversations; each is a call of the role like any other."""
-        config, kwargs = _config_of(callbacks, kwargs)
-        return _result(
-            [self.invoke(each, cast("RunnableConfig", {**config}), stop=stop, **kwargs) for each in messages]
-        )
-
-    async def agenerate(
-        self, messages: list[list[BaseMessage]], stop: list[str] | None = None, callbacks: Any = None, **kwargs: Any
-    ) -> LLMResult:
-        """Do what `generate` does."""
-        config, kwargs = _config_of(callbacks, kwargs)
-        calls = [self.ainvoke(each, cast("RunnableConfig", {**config}), stop=stop, **kwargs) for each in messages]
-        return _result(await asyncio.gather(*calls))
-
-    def stream_events(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        """Stream events; see `BaseChatModel.stream_events`."""
-        return super(RoleModel, self._knowing(config)).stream_events(input, config, **kwargs)
-
-    def astream_events(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        """Stream events; see `BaseChatModel.astream_events`."""
-        return super(RoleModel, self._knowing(config)).astream_events(input, config, **kwargs)
-
-    # LangChain's newer events (version 3) come here, with a run of the model's own.
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        answer = self._call(messages, None, stop=stop, **kwargs).answer(None)
-        return ChatResult(generations=[ChatGeneration(message=answer)])
-
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        answer = await self._call(messages, None, stop=stop, **kwargs).aanswer(None)
-        return ChatResult(generations=[ChatGeneration(message=answer)])
-
-    def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> Iterator[ChatGenerationChunk]:
-        with closing(self._call(messages, None, stop=stop, **kwargs).chunks(None)) as chunks:
-            for chunk in chunks:
-                yield _generation(chunk)
-
-    async def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
-        async with aclosing(self._call(messages, None, stop=stop, **kwargs).achunks(None)) as chunks:
-            async for chunk in chunks:
-                yield _generation(chunk)
-
-    def _unbound(self) -> Self:
-        copy = self.model_copy()
-        copy.bound_config = None
-        return copy
-
-    def _configs(self, config: RunnableConfig | list[RunnableConfig] | None) -> Any:
-        if self.bound_config is None:
-            return config
-        if isinstance(config, list):
-            return [merge_configs(self.bound_config, each) for each in config]
-        return merge_configs(self.bound_config, config)
-
-    def _knowing(self, config: RunnableConfig | None) -> Self:
-        """Return the model with what LangChain's newer events do not hand on: what the run sets for itself."""
-        given: dict[str, Any] = {**(config or {})}
-        return self._copy(config=cast("RunnableConfig", {name: given[name] for name in _OF_THE_RUN if given.get(name)}))
+    def _quiet_call(self, messages: list[BaseMessage], stop: list[str] | None, **kwargs: Any) -> RoleCall:
+        return self._call(messages, None, stop=stop, **kwargs)
 
     # -- One call --------------------------------------------------------------------------------------------
 
@@ -400,6 +248,9 @@ class RoleModel(OfflineTokenCounts, BaseChatModel):
         # One id for the call at every leg, in the Gateway's audit log as in the trace.
         config["metadata"] = {"correlation_id": str(run_id), **(config.get("metadata") or {})}
         kwargs = {**plan.kwargs, **self.bound_kwargs, **kwargs}
+        if "model" in kwargs or "model_name" in kwargs:
+            msg = f"A role has models of several providers; name one in the run's configurable: {self.role}_model."
+            raise ConfigurationError(msg, setting="model")
         if stop is not None:
             kwargs["stop"] = stop
         seconds = _limit(kwargs.pop("timeout", None), self.source.request_timeout)
@@ -414,20 +265,6 @@ class RoleModel(OfflineTokenCounts, BaseChatModel):
         )
         messages = self._convert_input(input).to_messages()
         return RoleCall(route, self.binding, messages, kwargs, config, self.hold, seconds)
-
-    def _start(self, call: RoleCall, input: Any) -> CallbackManagerForChainRun:
-        name, run_id = call.config.get("run_name") or self._run_name, call.config.get("run_id")
-        return get_callback_manager_for_config(call.config).on_chain_start(None, input, name=name, run_id=run_id)
-
-    async def _astart(self, call: RoleCall, input: Any) -> AsyncCallbackManagerForChainRun:
-        name, run_id = call.config.get("run_name") or self._run_name, call.config.get("run_id")
-        manager = get_async_callback_manager_for_config(call.config)
-        return await manager.on_chain_start(None, input, name=name, run_id=run_id)
-
-    @property
-    def _run_name(self) -> str:
-        # Not the role alone: LangGraph takes a run that is called like its node for the node itself.
-        return f"{self.role} model"
 
 
 class StructuredRole(RunnableSerializable[LanguageModelInput, Any]):
@@ -456,42 +293,3 @@ def _limit(wanted: Any, longest: float) -> float:
         msg = f"timeout is {wanted!r}; give a number of seconds above 0, or leave it out."
         raise ConfigurationError(msg, setting="timeout")
     return float(wanted)
-
-
-def _config_of(callbacks: Any, kwargs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the config of a call of `generate`, and the keyword arguments that are the model's."""
-    names = ("tags", "metadata", "run_name", "run_id")
-    config = {"callbacks": callbacks, **{name: kwargs[name] for name in names if name in kwargs}}
-    return config, {name: value for name, value in kwargs.items() if name not in names}
-
-
-def _result(answers: Sequence[AIMessage]) -> LLMResult:
-    return LLMResult(generations=[[ChatGeneration(message=answer)] for answer in answers])
-
-
-def _generation(chunk: AIMessageChunk) -> ChatGenerationChunk:
-    # Without usage, which the leg's own run tells; and LangChain replaces a chunk's metadata by the generation's.
-    message = chunk.model_copy(update={"usage_metadata": None})
-    return ChatGenerationChunk(message=message, generation_info=dict(chunk.response_metadata))
-
-
-def _whole(run: Any, seen: list[AIMessageChunk]) -> AIMessageChunk | None:
-    """Return the whole answer for those who trace the run; adding it up would be wasted on nobody."""
-    return add_ai_message_chunks(*seen) if seen and run.handlers else None
-
-
-def _tapped(run: CallbackManagerForChainRun, chunks: Iterator[AIMessageChunk]) -> Iterator[AIMessageChunk]:
-    for handler in run.handlers:
-        if isinstance(handler, _StreamingCallbackHandler):
-            return handler.tap_output_iter(run.run_id, chunks)
-    return chunks
-
-
-def _atapped(
-    run: AsyncCallbackManagerForChainRun, chunks: AsyncIterator[AIMessageChunk]
-) -> AsyncIterator[AIMessageChunk]:
-    """Let `astream_events` see the chunks of the role's own run, as it sees those of any chain."""
-    for handler in run.handlers:
-        if isinstance(handler, _StreamingCallbackHandler):
-            return handler.tap_output_aiter(run.run_id, chunks)
-    return chunks

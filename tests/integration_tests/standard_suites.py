@@ -29,6 +29,15 @@ DESELECTED = {
 NIM_ONLY = {"test_image_inputs": "hosted Llama models get no images here"}
 """The same for NIM alone."""
 
+ROLE_ONLY = {
+    "test_bind_tool_pydantic": "a role's model with tools is a chat model, not LangChain's binding around one",
+    **{
+        f"test_{style}_with_model_override": "a role has models of several providers, and refuses a bare name"
+        for style in ("invoke", "ainvoke", "stream", "astream")
+    },
+}
+"""The same for the models of roles."""
+
 LEFT_OUT = pytest.StashKey[list[tuple[str, type]]]()
 """What was left out in this run: names of tests and their classes."""
 
@@ -39,7 +48,11 @@ def leave_out_what_cannot_apply(config: pytest.Config, items: list[pytest.Item])
     for item in items:
         cls = getattr(item, "cls", None)
         name = getattr(item, "originalname", item.name)
-        reasons = {**DESELECTED, **(NIM_ONLY if cls and issubclass(cls, NIMSettings) else {})}
+        reasons = dict(DESELECTED)
+        if cls and issubclass(cls, NIMSettings):
+            reasons |= NIM_ONLY
+        if cls and issubclass(cls, RoleSettings):
+            reasons |= ROLE_ONLY
         applies = not (cls and issubclass(cls, _Settings) and name in reasons)
         (kept if applies else left_out).append(item)
     config.stash[LEFT_OUT] = [(getattr(item, "originalname", item.name), item.cls) for item in left_out]  # type: ignore[attr-defined]
@@ -137,3 +150,7 @@ class NIMSettings(_Settings):
     @property
     def model_override_value(self) -> str:
         return "meta/llama-3.3-70b-instruct"
+
+
+class RoleSettings(GatewaySettings):
+    """What a role's model supports while the Gateway answers."""

@@ -169,3 +169,12 @@ def test_hold_is_all_or_nothing() -> None:
     assert manager.model("planner", hold="all").invoke("hello").text == "fine"
     with pytest.raises(ConfigurationError, match="hold"):
         manager.model("planner", hold="some")
+
+
+@pytest.mark.parametrize("name", ["model", "model_name"])
+def test_a_call_cannot_name_a_bare_model(name: str) -> None:
+    """A role has models of several providers, and each would be sent the name of another one's."""
+    fake = saying("fine")
+    with pytest.raises(ConfigurationError, match="planner_model"):
+        ModelManager(models={"nvidia-nim": fake}).model("planner").invoke("hello", **{name: "gpt-4o"})
+    assert fake.calls == []
