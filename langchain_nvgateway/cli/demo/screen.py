@@ -125,9 +125,9 @@ class Screen:
                 self._line(event.provider, f"REJECTED: {event.reason}", style="red")
                 if self.broken:
                     self._line("", f"it was {clean(self.broken)}", style="red")
-                self._release()
-            case FellBack() if event.kind != "quality":
-                self._line(event.provider, f"FAILED: {self.trouble}{event.error} ({event.kind})", style="red")
+            case FellBack():
+                if event.kind != "quality":
+                    self._line(event.provider, f"FAILED: {self.trouble}{event.error} ({event.kind})", style="red")
                 self._release()
             case LegSkipped():
                 self._line(event.provider, f"skipped: {skip_reason(event)}", style="dim")
