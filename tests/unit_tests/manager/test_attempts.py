@@ -125,7 +125,7 @@ def test_a_long_conversation_goes_to_larger_windows_only(style: str) -> None:
     """Unknown windows are tried; when all are too small, the error is LangChain's own."""
     too_long = ContextOverflowError("too long")
     small = failing(too_long, profile={"max_input_tokens": 1000})
-    smaller = saying("never asked", profile={"max_input_tokens": 500})
+    smaller = saying("never asked", profile={"max_input_tokens": 1000})
     larger = saying("fine", profile={"max_input_tokens": 2000})
     answer = STYLES[style](manager_of(small, smaller, larger).model("planner"))
     assert [outcome for _, outcome in said(answer)] == ["failed", "skipped", "answered"]

@@ -234,3 +234,30 @@ def test_new_tokens_are_told(emu: Emulator) -> None:
     emu.wait_until(lambda: len(told) == 1)
     tokens += told
     assert tokens[0].host in emu.env["STARFLEET_TOKEN_URL"]
+
+
+@pytest.mark.parametrize("later", ["/credentials", "/quality"])
+def test_a_leg_that_one_circuit_keeps_out_gives_back_the_probes_of_the_others(later: str, clock: Clock) -> None:
+    """Or those would wait for the lease of a probe that was never sent."""
+    manager = manager_of(saying("nim"), clock)
+    earlier = [NIM + kind for kind in ("", "/credentials", "/quality") if NIM + kind < NIM + later]
+    for name in earlier:
+        manager.breakers[name].force_open()
+    clock.now += 200
+    manager.breakers[NIM + later].force_open()
+    with_tools = manager.model("planner").bind_tools([len])
+    assert with_tools.invoke("hello").text == "gateway"
+    manager.breakers[NIM + later].reset()
+    assert with_tools.invoke("hello").text == "nim"
+    assert states(manager) == ["closed"] * 3
+
+
+def test_a_probe_whose_answer_is_unusable_shows_that_the_service_is_back(clock: Clock) -> None:
+    """Availability and credentials close; the answer counts against quality."""
+    manager = manager_of(saying(""), clock)
+    for kind in ("", "/credentials"):
+        manager.breakers[NIM + kind].force_open()
+    clock.now += 200
+    assert manager.model("planner").bind_tools([len]).invoke("hello").text == "gateway"
+    assert states(manager) == ["closed"] * 3
+    assert manager.breakers[f"{NIM}/quality"].snapshot().consecutive_failures == 1

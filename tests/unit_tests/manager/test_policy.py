@@ -157,3 +157,22 @@ def test_a_model_of_a_run_without_credentials_is_named(emu: Emulator, monkeypatc
     monkeypatch.delenv("STARFLEET_SECRET")
     with pytest.raises(ConfigurationError, match=r"nvidia-gateway:gpt-4o.*STARFLEET_SECRET"):
         ModelManager().model("planner").invoke("hello", {"configurable": {"planner_model": "nvidia-gateway:gpt-4o"}})
+
+
+def test_a_service_that_sends_its_callers_elsewhere_is_denied(emu: Emulator) -> None:
+    """The redirect is not followed, the next leg answers, and the listeners hear of role, leg and host."""
+    emu.nim.fail_always("redirect")
+    manager = ModelManager.from_env()
+    events: list[Any] = []
+    manager.on_event(events.append)
+    answer = manager.model("planner").invoke("hello")
+    assert answer.response_metadata["nvgateway"]["provider"] == "nvidia-gateway"
+    denied = [event for event in events if isinstance(event, EgressDenied)]
+    assert [(event.role, event.provider) for event in denied] == [("planner", "nvidia-nim")]
+    emu.gateway.fail_always("redirect")
+    with pytest.raises(AllProvidersFailedError) as caught:
+        manager.model("planner").invoke("hello")
+    error = caught.value.__cause__
+    assert isinstance(error, EgressDeniedError)
+    assert (error.role, error.host) == ("planner", denied[0].host)
+    assert str(error.leg).startswith("nvidia-nim:")

@@ -112,6 +112,7 @@ def test_trouble_after_something_was_seen_is_an_interruption(script: list[Any], 
     assert error.partial.text == "so far"
     assert "nvidia-nim:" in str(error)
     assert "planner" in str(error)
+    assert error.correlation_id
     assert second.calls == []
     breaker = manager.breakers["nvidia-nim:meta/llama-4-scout-17b-16e-instruct"]
     assert breaker.snapshot().consecutive_failures == 1
