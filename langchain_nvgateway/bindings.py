@@ -127,14 +127,18 @@ class SchemaBinding(Binding):
             return Attached(first, rest[0] if len(rest) == 1 else RunnableSequence(*rest))
         return Attached(structured)
 
-    def check_parsed(self, raw: Any, parsed: Any) -> None:
-        """Let an object pass that is there; or a call, where the answer may call tools instead.
+    def calls_instead(self, raw: Any) -> bool:
+        """Whether the answer calls a tool in place of an object; it may where tools stand beside the schema."""
+        may_call = bool(self._kwargs.get("tools")) and self._include_raw
+        return may_call and isinstance(raw, AIMessage) and bool(raw.tool_calls)
+
+    def check_parsed(self, parsed: Any) -> None:
+        """Let an object pass that is there.
 
         Raises:
             InvalidResponseError: There is none in the answer.
         """
-        may_call = self._kwargs.get("tools") and self._include_raw
-        if parsed is None and not (may_call and isinstance(raw, AIMessage) and raw.tool_calls):
+        if parsed is None:
             reason = "it holds no object in the schema"
             msg = f"The answer cannot be used: {reason}. Ask again, or ask another model."
             raise InvalidResponseError(msg, reason=reason, is_quality=True)

@@ -55,8 +55,10 @@ class RoleCall:
                 self._check(raw)
                 if not isinstance(self.binding, SchemaBinding):
                     return _signed(raw, self.route.answered(turn))
-                parsed = turn.attached.parser.invoke(raw, config) if turn.attached.parser else raw
-                self.binding.check_parsed(raw, parsed)
+                parsed = None
+                if not self.binding.calls_instead(raw):
+                    parsed = turn.attached.parser.invoke(raw, config) if turn.attached.parser else raw
+                    self.binding.check_parsed(parsed)
                 return self.binding.result(_signed(raw, self.route.answered(turn)), parsed)
             except BaseException as error:  # noqa: BLE001 - the route raises what is not its own to handle
                 failure = error
@@ -76,8 +78,10 @@ class RoleCall:
                 self._check(raw)
                 if not isinstance(self.binding, SchemaBinding):
                     return _signed(raw, self.route.answered(turn))
-                parsed = await turn.attached.parser.ainvoke(raw, config) if turn.attached.parser else raw
-                self.binding.check_parsed(raw, parsed)
+                parsed = None
+                if not self.binding.calls_instead(raw):
+                    parsed = await turn.attached.parser.ainvoke(raw, config) if turn.attached.parser else raw
+                    self.binding.check_parsed(parsed)
                 return self.binding.result(_signed(raw, self.route.answered(turn)), parsed)
             except BaseException as error:  # noqa: BLE001 - the route raises what is not its own to handle
                 failure = error

@@ -74,12 +74,8 @@ class StreamWatch:
         return self._held or [last]
 
     def partial(self) -> AIMessageChunk | None:
-        """Return what the reader has seen, without calls that somebody might run."""
-        if not self._shown:
-            return None
-        whole = _joined(self._shown)
-        whole.tool_calls, whole.invalid_tool_calls = [], []
-        return whole
+        """Return what the reader has seen, which is never a part of a call."""
+        return _joined(self._shown) if self._shown else None
 
 
 def _own_chunk(message: AIMessage) -> AIMessageChunk:

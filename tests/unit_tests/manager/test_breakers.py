@@ -9,7 +9,7 @@ import pytest
 from langchain_core.exceptions import ModelAPIError, ModelAuthenticationError, ModelNotFoundError, ModelRateLimitError
 from langchain_core.messages import AIMessage
 
-from langchain_nvgateway import BreakerState, ModelManager, NVGatewaySettings
+from langchain_nvgateway import BreakerState, CircuitOpenError, ModelManager, NVGatewaySettings
 from langchain_nvgateway.emulator import Emulator
 from langchain_nvgateway.events import (
     AnswerRejected,
@@ -261,3 +261,27 @@ def test_a_probe_whose_answer_is_unusable_shows_that_the_service_is_back(clock: 
     assert manager.model("planner").bind_tools([len]).invoke("hello").text == "gateway"
     assert states(manager) == ["closed"] * 3
     assert manager.breakers[f"{NIM}/quality"].snapshot().consecutive_failures == 1
+
+
+def test_plain_text_says_nothing_of_an_endpoints_calls(clock: Clock) -> None:
+    """A plain answer between two broken calls does not keep the quality circuit closed."""
+    first = Fake(act=lambda _messages, kwargs: AIMessage("" if kwargs.get("tools") else "nim"))
+    manager = manager_of(first, clock)
+    model = manager.model("planner")
+    for _ in range(2):
+        assert model.bind_tools([len]).invoke("hello").text == "gateway"
+        assert model.invoke("hello").text == "nim"
+    assert states(manager) == ["closed", "closed", "open"]
+
+
+def test_a_probe_may_take_as_long_as_a_call(clock: Clock) -> None:
+    """It is not taken for lost while the call may still be answered."""
+    breaker = manager_of(saying("nim"), clock, request_timeout=1000).breakers[NIM]
+    breaker.force_open()
+    clock.now += 200
+    probe = breaker.acquire()
+    clock.now += 900
+    with pytest.raises(CircuitOpenError):
+        breaker.acquire()
+    probe.success()
+    assert breaker.state is BreakerState.CLOSED

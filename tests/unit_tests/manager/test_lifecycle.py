@@ -9,9 +9,16 @@ from typing import Any
 import pytest
 from langchain_core.runnables.fallbacks import RunnableWithFallbacks
 
-from langchain_nvgateway import ConfigurationError, ModelManager, NVGatewayError, NVGatewaySettings
+from langchain_nvgateway import (
+    AllProvidersFailedError,
+    ConfigurationError,
+    ModelManager,
+    NVGatewayError,
+    NVGatewaySettings,
+)
+from langchain_nvgateway.emulator import Emulator, Reply
 
-from ..chat_models.calling import STYLES
+from ..chat_models.calling import STYLES, soon
 from .fakes import Fake, failing, saying
 
 SCOUT = "meta/llama-4-scout-17b-16e-instruct"
@@ -178,3 +185,34 @@ def test_a_call_cannot_name_a_bare_model(name: str) -> None:
     with pytest.raises(ConfigurationError, match="planner_model"):
         ModelManager(models={"nvidia-nim": fake}).model("planner").invoke("hello", **{name: "gpt-4o"})
     assert fake.calls == []
+
+
+def test_the_last_retries_count() -> None:
+    """Retries that are asked for again replace the earlier ones, and tools can be bound to either."""
+    fake = failing(OSError("down"))
+    manager = ModelManager(NVGatewaySettings(breaker_failure_threshold=100), models={"nvidia-nim": fake})
+    once = manager.model("planner").with_retry(stop_after_attempt=5).with_retry(stop_after_attempt=1)
+    with pytest.raises(AllProvidersFailedError):
+        once.bind_tools([len]).invoke("hello")
+    assert len(fake.calls) == 1
+
+
+def test_an_answer_in_a_schema_may_call_a_tool_instead(emu: Emulator) -> None:
+    """Where tools stand beside the schema, and the caller gets to see the answer."""
+    emu.nim.reply_always(Reply(tool_calls=[("len", {"obj": "x"})]))
+    schema = {"title": "Plan", "description": "A plan.", "type": "object", "properties": {"a": {"type": "string"}}}
+    model = ModelManager.from_env().model("planner")
+    found = model.with_structured_output(schema, method="json_schema", tools=[len], include_raw=True).invoke("hello")
+    assert found["raw"].response_metadata["nvgateway"]["provider"] == "nvidia-nim"
+    assert [call["name"] for call in found["raw"].tool_calls] == ["len"]
+    assert found["parsed"] is None
+
+
+@pytest.mark.parametrize("style", ["stream", "astream"])
+def test_a_stream_has_to_begin_in_time(style: str, emu: Emulator) -> None:
+    """`first_token_timeout` cuts a leg long before the time for the whole call is over."""
+    emu.nim.fail_always("hang")
+    model = ModelManager(NVGatewaySettings(first_token_timeout=0.3, request_timeout=60)).model("planner")
+    with soon():
+        answer = STYLES[style](model)
+    assert answer.response_metadata["nvgateway"]["provider"] == "nvidia-gateway"

@@ -221,6 +221,7 @@ def test_the_whole_stream_names_its_leg_once(is_async: bool) -> None:
     )
     chunks, _ = read(model, is_async)
     assert sum("nvgateway" in chunk.response_metadata for chunk in chunks) == 1
+    assert [chunk.chunk_position for chunk in chunks] == [None] * (len(chunks) - 1) + ["last"]
     whole = add_ai_message_chunks(*chunks)
     assert whole.response_metadata["nvgateway"]["provider"] == "nvidia-nim"
     assert whole.response_metadata["finish_reason"] == "stop"
