@@ -53,9 +53,14 @@ class LegBreakers:
 
     def _quality_permit(self, *, is_strict: bool) -> Permit | None:
         # Plain text is let through while the circuit is open, and is no probe: that it is fine says nothing of tools.
-        if is_strict or self.quality.state is BreakerState.CLOSED:
+        if not is_strict and self.quality.state is not BreakerState.CLOSED:
+            return None
+        try:
             return self.quality.acquire()
-        return None
+        except CircuitOpenError:
+            if is_strict:
+                raise
+            return None  # It opened just now.
 
 
 class Permits:

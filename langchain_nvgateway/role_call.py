@@ -111,9 +111,9 @@ class RoleCall:
                             is_with_reader = True
                             yield chunk
                             is_with_reader = False
-                watch.end()
             except BaseException as error:  # noqa: BLE001 - the route raises what is not its own to handle
                 failure = error
+            failure = failure if is_with_reader else watch.flaw(failure)
             if failure is None:
                 yield from watch.rest(self.route.answered(turn))
                 return
@@ -141,9 +141,9 @@ class RoleCall:
                             is_with_reader = True
                             yield chunk
                             is_with_reader = False
-                watch.end()
             except BaseException as error:  # noqa: BLE001 - the route raises what is not its own to handle
                 failure = error
+            failure = failure if is_with_reader else watch.flaw(failure)
             if failure is None:
                 for chunk in watch.rest(self.route.answered(turn)):
                     yield chunk

@@ -112,7 +112,10 @@ class Route:
             ContextOverflowError: The conversation is too long for every leg.
         """
         for leg in self._rest:
-            turn = None if isinstance(leg, AbsentLeg) else self._turn_of(leg)
+            if isinstance(leg, AbsentLeg):
+                self._attempts.append(Attempt(leg.provider, leg.model, "skipped", leg.reason, 0.0))
+                continue
+            turn = self._turn_of(leg)
             if turn:
                 self._tell_of_fallback(turn.leg)
                 return turn
@@ -229,7 +232,7 @@ class Route:
     def _nobody_answered(self) -> BaseException:
         if self._failures and set(self._kinds()) == {FailureKind.CONTEXT}:
             return self._failures[-1].error
-        attempts = self._all_attempts()
+        attempts = self._attempts
         wait = self._soonest()
         told = "; ".join(map(str, attempts)) or "it has no models"
         advice = "Try again" if wait is None else f"Try again in {wait:.3g} s"
@@ -242,14 +245,6 @@ class Route:
         )
         error.__cause__ = self._failures[0].error if self._failures else None
         return error
-
-    def _all_attempts(self) -> list[Attempt]:
-        """Return what became of every leg, those that take no part among them."""
-        asked = iter(self._attempts)
-        return [
-            Attempt(leg.provider, leg.model, "skipped", leg.reason, 0.0) if isinstance(leg, AbsentLeg) else next(asked)
-            for leg in self._legs
-        ]
 
     def _soonest(self) -> float | None:
         """Return the seconds until some leg may be asked again, as far as anybody has said."""

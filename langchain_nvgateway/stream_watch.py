@@ -10,6 +10,7 @@ from langchain_core.messages.ai import add_ai_message_chunks
 
 from .answers import says_something
 from .errors import InvalidResponseError
+from .failures import failure_of
 
 __all__ = ["Hold", "StreamWatch"]
 
@@ -54,17 +55,23 @@ class StreamWatch:
         self._shown += released
         return released
 
-    def end(self) -> None:
-        """Check the answer now that the stream is over.
+    def flaw(self, error: BaseException | None) -> BaseException | None:
+        """Return what is wrong with the answer now that the stream is over, `None` if it can be used.
 
-        Raises:
-            InvalidResponseError: It was cut, or cannot be used.
+        Args:
+            error: What the stream ended with; trouble behind the end of the answer is none.
         """
+        if error is not None and not (self._is_whole and failure_of(error).falls_back):
+            return error
         if not self._is_whole:
             reason = "a stream that ended before the answer was whole"
-            raise InvalidResponseError(f"The answer is {reason}. Ask again.", reason=reason)
-        if self._has_calls or not self._shown:
-            self._check(_joined([*self._shown, *self._held]))
+            return InvalidResponseError(f"The answer is {reason}. Ask again.", reason=reason)
+        try:
+            if self._has_calls or not self._shown:
+                self._check(_joined([*self._shown, *self._held]))
+        except InvalidResponseError as unusable:
+            return unusable
+        return None
 
     def rest(self, metadata: dict[str, Any]) -> list[AIMessageChunk]:
         """Return what was held back, with the answer's metadata on the last chunk: LangChain adds chunks up."""

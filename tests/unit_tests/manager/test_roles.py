@@ -97,6 +97,14 @@ def test_provider_without_credentials_takes_no_part(emu: Emulator, monkeypatch: 
     with pytest.raises(AllProvidersFailedError, match="STARFLEET_SECRET") as caught:
         ModelManager.from_env().model("planner").invoke("hello")
     assert [attempt["outcome"] for attempt in caught.value.attempts] == ["failed", "skipped"]
+    monkeypatch.setenv("NVGATEWAY_FALLBACK_ORDER", "nvidia-gateway,nvidia-nim")
+    emu.nim.heal()
+    answer = ModelManager.from_env().model("planner").invoke("hello")
+    attempts = answer.response_metadata["nvgateway"]["attempts"]
+    assert [(attempt["provider"], attempt["outcome"]) for attempt in attempts] == [
+        ("nvidia-gateway", "skipped"),
+        ("nvidia-nim", "answered"),
+    ]
     monkeypatch.delenv("NVIDIA_NIM_API_KEY")
     with pytest.raises(ConfigurationError, match="NVIDIA_NIM_API_KEY"):
         ModelManager.from_env().model("planner")

@@ -13,6 +13,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.runnables import Runnable
+from langgraph.errors import GraphInterrupt
 
 from langchain_nvgateway import AllProvidersFailedError, ModelManager, StreamInterruptedError
 
@@ -233,3 +234,15 @@ def test_when_no_stream_begins_all_are_named(is_async: bool) -> None:
     assert chunks == []
     assert isinstance(error, AllProvidersFailedError)
     assert [attempt["outcome"] for attempt in error.attempts] == ["failed", "failed"]
+
+
+def test_trouble_behind_the_end_of_an_answer_is_none(is_async: bool) -> None:
+    """The answer is whole with its marker, whatever the connection does then; an interrupt passes nevertheless."""
+    chunks, error = read(
+        manager_of(streaming("fi", "ne", DONE, DOWN), saying("never asked")).model("planner"), is_async
+    )
+    assert error is None
+    assert "".join(chunk.text for chunk in chunks) == "fine"
+    interrupt = GraphInterrupt(())
+    _, error = read(manager_of(streaming("fine", DONE, interrupt), saying("never asked")).model("planner"), is_async)
+    assert error is interrupt
