@@ -13,6 +13,11 @@ from .errors import InvalidResponseError
 __all__ = ["check_answer", "says_something"]
 
 
+_ENDS = ("finish_reason", "stop_reason", "done_reason")
+_CUT = frozenset({"length", "max_tokens", "model_context_window_exceeded"})
+"""How OpenAI, Anthropic, Google and Ollama say that an answer was cut, in lower case."""
+
+
 def check_answer(message: AIMessage, *, offered: Collection[str] | None) -> None:
     """Let an answer pass that can be used.
 
@@ -33,11 +38,11 @@ def _why_unusable(message: AIMessage, offered: Collection[str] | None) -> str | 
     calls = message.tool_calls
     if message.invalid_tool_calls or (isinstance(message, AIMessageChunk) and _has_broken_arguments(message)):
         return "the arguments of a tool call are not a JSON object"
-    if calls and message.response_metadata.get("finish_reason") == "length":
+    if calls and any(str(message.response_metadata.get(name)).lower() in _CUT for name in _ENDS):
         return "it was cut in the midst of a tool call"
-    unknown = sorted({call["name"] for call in calls} - set(offered)) if offered is not None else []
-    if unknown:
-        return f"it calls the tool {unknown[0][:80]!r}, which was not offered"
+    # Without the name: the reason is told to listeners, and a model may write anything into a name.
+    if any(not call["name"] or (offered is not None and call["name"] not in offered) for call in calls):
+        return "it calls a tool that was not offered"
     return "it is empty" if not calls and not says_something(message) else None
 
 
@@ -47,8 +52,10 @@ def _has_broken_arguments(message: AIMessageChunk) -> bool:
 
 
 def _is_object(text: str | None) -> bool:
+    if not text:
+        return True  # What some services send for a tool without parameters.
     try:
-        value: Any = json.loads(text or "")
+        value: Any = json.loads(text)
     except ValueError:
         return False
     return isinstance(value, dict)
@@ -60,9 +67,17 @@ def says_something(message: AIMessage) -> bool:
         has_content = bool(message.content.strip())
     else:
         has_content = any(
-            not isinstance(block, dict) or block.get("type") != "text" or str(block.get("text", "")).strip()
-            for block in message.content
+            str(block.get("text", "")).strip() if block.get("type") == "text" else True
+            for block in (
+                each if isinstance(each, dict) else {"type": "text", "text": each} for each in message.content
+            )
         )
     return has_content or any(
         message.additional_kwargs.get(name) for name in ("refusal", "parsed", "audio", "function_call")
     )
+
+
+def _is_something(block: str | dict[Any, Any]) -> bool:
+    if isinstance(block, str):
+        return bool(block.strip())
+    return block.get("type") != "text" or bool(str(block.get("text", "")).strip())

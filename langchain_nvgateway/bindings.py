@@ -155,7 +155,9 @@ def _names(tools: list[Any]) -> frozenset[str] | None:
             function = convert_to_openai_tool(tool).get("function", {})
         except (ValueError, TypeError):
             return None  # One that only some vendor understands.
-        if "name" not in function:
-            return None  # A tool that runs at the service, such as a web search.
-        names.add(function["name"])
+        if "name" in function:
+            names.add(function["name"])
+        elif isinstance(tool, dict) and isinstance(tool.get("name"), str):
+            names.add(tool["name"])
+        # Else a tool that runs at the service, such as a web search, and never comes back as a call.
     return frozenset(names)

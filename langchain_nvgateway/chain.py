@@ -94,18 +94,15 @@ class RoleChain(RunnableWithFallbacks[LanguageModelInput, AIMessage]):
             error = carrier.error
         raise error
 
+    # By `invoke`, as other runnables do: LangChain's own way for fallbacks raises the last leg's error.
+
     def batch(self, inputs: list[LanguageModelInput], config: Any = None, **kwargs: Any) -> list[AIMessage]:
         """Return the answers to several inputs."""
-        return _uncovered(lambda: [*map(_uncover, super(RoleChain, self).batch(inputs, config, **kwargs))])
+        return Runnable.batch(self, inputs, config, **kwargs)
 
     async def abatch(self, inputs: list[LanguageModelInput], config: Any = None, **kwargs: Any) -> list[AIMessage]:
         """Do what `batch` does."""
-        error: BaseException
-        try:
-            return [*map(_uncover, await super().abatch(inputs, config, **kwargs))]
-        except FallsBackError as carrier:
-            error = carrier.error
-        raise error
+        return await Runnable.abatch(self, inputs, config, **kwargs)
 
 
 def chain_of(legs: Sequence[LegModel]) -> RoleChain:
@@ -126,8 +123,3 @@ def _uncovered(call: Callable[[], ResultT]) -> ResultT:
         error = carrier.error
     # Outside of the block, so that the carrier is not the error's context.
     raise error
-
-
-def _uncover(answer: Any) -> Any:
-    """Return the error of an answer that a batch returns as an error."""
-    return answer.error if isinstance(answer, FallsBackError) else answer

@@ -85,6 +85,12 @@ class Permits:
         else:
             self._quality.neutral()
 
+    def begun(self) -> None:
+        """The leg was answering when its reader left: it can be reached, and what it would have said is open."""
+        self._availability.success()
+        self._credentials.success()
+        self.neutral()
+
     def failure(self, failure: Failure, error: BaseException) -> None:
         """Let the circuit that the failure concerns count it."""
         match failure.kind:

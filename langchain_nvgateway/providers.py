@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from .chat_models import ChatNIM, ChatNVGateway
 from .chat_models.gateway import DEFAULT_BASE_URL as GATEWAY_URL
@@ -141,9 +141,17 @@ class Providers:
         Raises:
             ConfigurationError: A setting or parameter is malformed, or a factory returned no chat model.
         """
-        settings = self._settings
         if self.is_fake(provider):
             return self._fake(role, provider, model)
+        try:
+            return self._real(provider, model, parameters)
+        except ValidationError as error:
+            told = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:3])
+        msg = f"A parameter for {provider}:{model} is malformed: {told}."
+        raise ConfigurationError(msg, setting=told.partition(":")[0])
+
+    def _real(self, provider: str, model: str, parameters: Mapping[str, Any]) -> BaseChatModel:
+        settings = self._settings
         # The very URLs that the policy was asked about.
         base_url, *others = self.urls(provider)
         if provider == "nvidia-nim":

@@ -12,6 +12,7 @@ from langchain_core.callbacks.manager import AsyncCallbackManagerForChainRun, Ca
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import patch_config
+from langchain_core.tracers._streaming import _StreamingCallbackHandler
 
 from .bindings import Binding, SchemaBinding
 from .routing import Route, Turn
@@ -51,8 +52,7 @@ class RoleCall:
             turn = self.route.next_turn()
             failure: BaseException
             try:
-                raw = turn.attached.runnable.invoke(self.messages, config, **self._kwargs(turn))
-                self._check(raw)
+                raw = self._asked(turn, run, config)
                 if not isinstance(self.binding, SchemaBinding):
                     return _signed(raw, self.route.answered(turn))
                 parsed = None
@@ -74,8 +74,7 @@ class RoleCall:
             failure: BaseException
             try:
                 async with asyncio.timeout(self.route.seconds_left()):
-                    raw = await turn.attached.runnable.ainvoke(self.messages, config, **self._kwargs(turn))
-                self._check(raw)
+                    raw = await self._aasked(turn, run, config)
                 if not isinstance(self.binding, SchemaBinding):
                     return _signed(raw, self.route.answered(turn))
                 parsed = None
@@ -168,9 +167,40 @@ class RoleCall:
         finally:
             del failure
 
-    def _check(self, raw: Any) -> None:
+    # Somebody may want to see the tokens of an answer that nobody streams. LangChain would add its chunks up, whether
+    # or not the stream was cut, and complete the arguments of its calls by guessing; so that is done here.
+
+    def _asked(self, turn: Turn, run: Run, config: RunnableConfig) -> Any:
+        """Return the checked answer of a leg."""
+        runnable, kwargs = turn.attached.runnable, self._kwargs(turn)
+        if not _is_streamed(turn, run):
+            return self._checked(runnable.invoke(self.messages, config, **kwargs))
+        watch, failure = StreamWatch("all", self.binding.check), None
+        try:
+            for message in runnable.stream(self.messages, config, **kwargs):
+                self.route.check_time()
+                watch.add(message)
+        except BaseException as error:  # noqa: BLE001 - the watch says what it is
+            failure = error
+        return watch.whole(failure)
+
+    async def _aasked(self, turn: Turn, run: Run, config: RunnableConfig) -> Any:
+        """Do what `_asked` does."""
+        runnable, kwargs = turn.attached.runnable, self._kwargs(turn)
+        if not _is_streamed(turn, run):
+            return self._checked(await runnable.ainvoke(self.messages, config, **kwargs))
+        watch, failure = StreamWatch("all", self.binding.check), None
+        try:
+            async for message in runnable.astream(self.messages, config, **kwargs):
+                watch.add(message)
+        except BaseException as error:  # noqa: BLE001 - the watch says what it is
+            failure = error
+        return watch.whole(failure)
+
+    def _checked(self, raw: Any) -> Any:
         if isinstance(raw, AIMessage):
             self.binding.check(raw)
+        return raw
 
     def _config(self, run: Run) -> RunnableConfig:
         if run is None:
@@ -183,6 +213,12 @@ class RoleCall:
     def _stream_kwargs(self, turn: Turn) -> dict[str, Any]:
         limits = turn.leg.stream_limits(self.route.seconds_left(), silence_seconds=self.silence_seconds)
         return {**self.kwargs, **limits}
+
+
+def _is_streamed(turn: Turn, run: Run) -> bool:
+    """Whether LangChain would stream the leg's answer although the whole is asked for."""
+    wants_tokens = run is not None and any(isinstance(handler, _StreamingCallbackHandler) for handler in run.handlers)
+    return wants_tokens or getattr(turn.leg.chat_model, "streaming", None) is True
 
 
 def _signed(raw: Any, metadata: dict[str, Any]) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessageChunk
 
 from .attempts import Attempt, Outcome
@@ -87,6 +88,7 @@ class Route:
         self._is_strict = is_strict
         self._correlation_id = correlation_id
         self._tell = tell
+        self._seconds = seconds
         self._ends_at = time.monotonic() + seconds
         self._attempts: list[Attempt] = []
         self._failures: list[_LegFailure] = []
@@ -125,6 +127,7 @@ class Route:
         """Count a usable answer, and return what it says about itself: `response_metadata["nvgateway"]`."""
         turn.permits.success()
         self._note(turn, "answered")
+        self._failures.clear()  # Their tracebacks hold this route.
         attempts = [attempt.to_dict() for attempt in self._attempts]
         return {"role": self._role, "provider": turn.leg.provider, "model": turn.leg.model, "attempts": attempts}
 
@@ -158,7 +161,7 @@ class Route:
     def left(self, turn: Turn, *, has_seen: bool) -> None:
         """Count a stream that its reader closed: a success if there was something to see."""
         if has_seen:
-            turn.permits.success()
+            turn.permits.begun()
         else:
             turn.permits.neutral()
         self._note(turn, "cancelled")
@@ -201,11 +204,19 @@ class Route:
         if failure.kind is FailureKind.QUALITY:
             reason = error.reason if isinstance(error, InvalidResponseError) else None
             self._tell(AnswerRejected(self._role, leg.provider, leg.model, reason or type(error).__name__))
-        turn.permits.failure(failure, error)
+        if failure.kind is FailureKind.AVAILABILITY and self._had_no_chance(turn):
+            turn.permits.neutral()
+        else:
+            turn.permits.failure(failure, error)
         self._note(turn, _OUTCOMES.get(failure.kind, outcome), error)
         if failure.kind is FailureKind.UNSUPPORTED and self._is_strict:
             leg.refuses_tools = True
         return failure
+
+    def _had_no_chance(self, turn: Turn) -> bool:
+        """Whether the time for the whole call ended a leg that others had left less than half of it."""
+        is_over = self.seconds_left() <= _HARDLY_ANY_SECONDS
+        return is_over and bool(self._failures) and self._ends_at - turn.started < self._seconds / 2
 
     def _note(self, turn: Turn, outcome: Outcome, error: BaseException | None = None) -> None:
         leg, seconds = turn.leg, time.monotonic() - turn.started
@@ -230,10 +241,12 @@ class Route:
         return [failed.failure.kind for failed in self._failures]
 
     def _nobody_answered(self) -> BaseException:
-        if self._failures and set(self._kinds()) == {FailureKind.CONTEXT}:
-            return self._failures[-1].error
+        failures, wait = list(self._failures), self._soonest()
+        is_too_long = bool(failures) and set(self._kinds()) == {FailureKind.CONTEXT}
+        self._failures.clear()
+        if is_too_long:
+            return failures[-1].error
         attempts = self._attempts
-        wait = self._soonest()
         told = "; ".join(map(str, attempts)) or "it has no models"
         advice = "Try again" if wait is None else f"Try again in {wait:.3g} s"
         error = AllProvidersFailedError(
@@ -243,13 +256,17 @@ class Route:
             retry_after=wait,
             correlation_id=self._correlation_id,
         )
-        error.__cause__ = self._failures[0].error if self._failures else None
+        error.__cause__ = failures[0].error if failures else None
         return error
 
     def _soonest(self) -> float | None:
         """Return the seconds until some leg may be asked again, as far as anybody has said."""
-        waits = [leg.breakers.retry_after(is_strict=self._is_strict) for leg in self._legs if isinstance(leg, Leg)]
-        waits += [failed.failure.retry_after for failed in self._failures]
+        asked = {failed.leg: failed.failure.retry_after for failed in self._failures}
+        waits = []
+        for leg in self._legs:
+            if isinstance(leg, Leg):
+                both = leg.breakers.retry_after(is_strict=self._is_strict), asked.get(leg)
+                waits.append(max((wait for wait in both if wait is not None), default=None))
         return min((wait for wait in waits if wait is not None), default=None)
 
 
@@ -260,6 +277,8 @@ class _LegFailure(NamedTuple):
 
 
 def _words(error: BaseException) -> str:
+    if isinstance(error, OutputParserException):
+        return type(error).__name__  # LangChain's parsers quote the answer.
     text = shown(str(error)) or ("the time was up" if isinstance(error, TimeoutError) else "")
     text = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

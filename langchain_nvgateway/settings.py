@@ -173,6 +173,10 @@ class NVGatewaySettings(BaseSettings):
     def _check_models(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         value = {role_key(role): models for role, models in value.items()}
         for role, models in value.items():
+            if not models:
+                msg = f"NVGATEWAY_{role.upper()}_MODELS names no model; give `provider:model`, separated by commas"
+                raise ValueError(msg)
+        for role, models in value.items():
             for model in models:
                 provider, colon, name = model.partition(":")
                 if not colon or not name or provider not in PROVIDERS:
@@ -227,6 +231,8 @@ def _named(error: ValidationError) -> ConfigurationError:
         variable = str(item["loc"][0]).upper()
         message = item["msg"].removeprefix("Value error, ")
         # What is said of a role's models names their variable itself.
+        if variable == _NO_VARIABLE.upper() and len(item["loc"]) > 1:
+            message = f"role_models of {item['loc'][1]!r}: {message}"
         problems.append(message if variable == _NO_VARIABLE.upper() else f"{variable}: {message}")
     setting = problems[0].split()[0].rstrip(":")
     return ConfigurationError(f"Malformed setting. {'; '.join(problems)}.", setting=setting)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from langchain_core.messages.ai import add_ai_message_chunks
 
 from .answers import says_something
@@ -35,6 +35,7 @@ class StreamWatch:
         self._shown: list[AIMessageChunk] = []
         self._is_holding = hold == "all"
         self._has_calls = False
+        self._has_said = False
         self._is_whole = False
 
     @property
@@ -47,6 +48,7 @@ class StreamWatch:
         chunk = _own_chunk(message)
         self._is_whole = self._is_whole or not isinstance(message, AIMessageChunk) or _is_marked(chunk)
         self._has_calls = self._has_calls or bool(chunk.tool_call_chunks)
+        self._has_said = self._has_said or says_something(chunk)
         self._is_holding = self._is_holding or self._has_calls or chunk.chunk_position == "last"
         self._held.append(chunk)
         if self._is_holding or not (self._shown or says_something(chunk) or chunk.additional_kwargs):
@@ -67,11 +69,27 @@ class StreamWatch:
             reason = "a stream that ended before the answer was whole"
             return InvalidResponseError(f"The answer is {reason}. Ask again.", reason=reason)
         try:
-            if self._has_calls or not self._shown:
+            if self._has_calls or not self._has_said:
                 self._check(_joined([*self._shown, *self._held]))
         except InvalidResponseError as unusable:
             return unusable
         return None
+
+    def whole(self, error: BaseException | None) -> AIMessage:
+        """Return the answer of a stream that nobody has seen anything of.
+
+        Args:
+            error: What the stream ended with.
+
+        Raises:
+            BaseException: The error, or what is wrong with the answer.
+        """
+        flaw = self.flaw(error)
+        if flaw is not None:
+            raise flaw
+        message = message_chunk_to_message(_joined(self._held))
+        assert isinstance(message, AIMessage)
+        return message
 
     def rest(self, metadata: dict[str, Any]) -> list[AIMessageChunk]:
         """Return what was held back, with the answer's metadata on the last chunk: LangChain adds chunks up."""

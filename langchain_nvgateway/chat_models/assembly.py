@@ -48,7 +48,7 @@ def _converted(model: SealedChatModel, completion: Completion, parts: RequestPar
             generation.generation_info = {**own, **info}
             generation.message.additional_kwargs.update(_structured(choice["message"], parts))
     except ValidationError as problem:
-        return _unreadable(call, completion.headers, reply, _told(problem))
+        return _unreadable(call, completion.headers, reply, _told(problem), is_quality=True)
     except _CONVERTER_ERRORS as problem:
         reason = f"a reply that cannot be read ({type(problem).__name__})"
         return _unreadable(call, completion.headers, reply, reason)
@@ -122,7 +122,7 @@ class StreamAssembly:
         try:
             extra = _structured(message, self._parts)
         except ValidationError as problem:
-            return _unreadable(self._call, self._headers, message, _told(problem))
+            return _unreadable(self._call, self._headers, message, _told(problem), is_quality=True)
         return ChatGenerationChunk(message=AIMessageChunk(content="", additional_kwargs=extra))
 
     def _with_partial(self, failure: NVGatewayError) -> NVGatewayError:
@@ -167,5 +167,8 @@ def _told(problem: ValidationError) -> str:
     return f"an answer that does not satisfy the schema ({'; '.join(places)})"
 
 
-def _unreadable(call: Call, headers: dict[str, str], answer: dict[str, Any], reason: str) -> NVGatewayError:
-    return error_from_broken_answer(call, 200, headers, json.dumps(answer, default=str).encode(), reason)
+def _unreadable(
+    call: Call, headers: dict[str, str], answer: dict[str, Any], reason: str, *, is_quality: bool = False
+) -> NVGatewayError:
+    body = json.dumps(answer, default=str).encode()
+    return error_from_broken_answer(call, 200, headers, body, reason, is_quality=is_quality)

@@ -196,9 +196,18 @@ def error_from_event(call: Call, body: bytes) -> NVGatewayError:
 
 
 def error_from_broken_answer(
-    call: Call, status: int, headers: Mapping[str, str], body: bytes, reason: str
+    call: Call, status: int, headers: Mapping[str, str], body: bytes, reason: str, *, is_quality: bool = False
 ) -> NVGatewayError:
-    """Return the error for an answer with a good status that is no chat completion."""
+    """Return the error for an answer with a good status that is no chat completion, or not the one that was asked for.
+
+    Args:
+        call: The call.
+        status: Status of the answer.
+        headers: Headers of the answer.
+        body: Body of the answer.
+        reason: What is wrong with it.
+        is_quality: Whether the model is at fault, and not the service.
+    """
     text = body[:200_000].decode("utf-8", "replace")
     reason = shown(reason, call.secrets)
     return BadAnswerError(
@@ -206,6 +215,7 @@ def error_from_broken_answer(
         **_openai_data(call, status, headers, text, _parsed(text), _Words(reason, "")),
         reason=reason,
         raw=shown(text, call.secrets),
+        is_quality=is_quality,
     )
 
 

@@ -110,10 +110,9 @@ _NOT_LET_IN = re.compile(
     r"|api_key client option must be set",
     re.IGNORECASE,
 )
-# vLLM's words, and so NIM's; Ollama's.
+# vLLM's and NIM's own sentences: what users wrote may be quoted in a refusal.
 _NO_TOOLS = re.compile(
-    r"tool use has not been enabled|tool choice requires --enable-auto-tool-choice|does not support tools",
-    re.IGNORECASE,
+    r"Tool use has not been enabled, because it is unsupported by|tool choice requires --enable-auto-tool-choice and"
 )
 _TOO_MANY = re.compile(r"\brate[ _-]?limit|\btoo many requests\b|\bquota\b|\bresource_exhausted\b", re.IGNORECASE)
 

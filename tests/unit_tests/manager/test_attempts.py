@@ -76,7 +76,8 @@ def test_when_nobody_can_answer_each_leg_is_named_with_its_reason(style: str) ->
     assert [attempt["outcome"] for attempt in error.attempts][:3] == ["failed", "failed", "skipped"]
     assert all(name in str(error) for name in (NIM, GATEWAY, "openai:gpt-5", "slow down", "planner"))
     assert error.role == "planner"
-    assert error.retry_after == pytest.approx(7.0)
+    assert error.retry_after is not None
+    assert 7.0 <= error.retry_after <= 7.7
     assert isinstance(error.__cause__, Waiting)
     assert error.__cause__.retry_after == 70.0
 

@@ -12,7 +12,7 @@ from langchain_core.language_models import FakeListChatModel, GenericFakeChatMod
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_core.outputs import ChatGenerationChunk
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableLambda
 from langgraph.errors import GraphInterrupt
 
 from langchain_nvgateway import AllProvidersFailedError, ModelManager, StreamInterruptedError
@@ -40,6 +40,12 @@ class Streaming(Fake):
                 yield ChatGenerationChunk(message=AIMessageChunk(step))
             else:
                 yield ChatGenerationChunk(message=step.model_copy())
+
+
+class StreamingAlways(Streaming):
+    """Streams, also when it is asked for the whole."""
+
+    streaming: bool = False
 
 
 def streaming(*script: Any) -> Streaming:
@@ -183,7 +189,7 @@ def test_a_model_that_does_not_stream_gives_one_chunk(is_async: bool) -> None:
         [called('{"cmd": "rm -rf /tm'), {"finish_reason": "tool_calls"}],
         [called('{"cmd": "rm -rf /tm'), DOWN],
         [called('["not", "an object"]'), {"finish_reason": "tool_calls"}],
-        [called(""), {"finish_reason": "tool_calls"}],
+        [called(""), {"finish_reason": "length"}],
     ],
 )
 def test_a_broken_call_is_never_seen(script: list[Any], is_async: bool) -> None:
@@ -246,3 +252,55 @@ def test_trouble_behind_the_end_of_an_answer_is_none(is_async: bool) -> None:
     interrupt = GraphInterrupt(())
     _, error = read(manager_of(streaming("fine", DONE, interrupt), saying("never asked")).model("planner"), is_async)
     assert error is interrupt
+
+
+def test_a_call_without_arguments_is_one_without_parameters(is_async: bool) -> None:
+    """Services send that for tools without parameters, in streams as in whole answers."""
+    chunks, error = read(
+        manager_of(streaming(called(args), {"finish_reason": "tool_calls"})).model("planner"), is_async
+    )
+    assert error is None
+    assert [call["args"] for call in add_ai_message_chunks(*chunks).tool_calls] == [{}]
+
+
+@pytest.mark.parametrize("kwargs", [{"refusal": None}, {"reasoning_content": "hm"}], ids=str)
+def test_a_stream_without_an_answer_is_empty(kwargs: dict[str, Any], is_async: bool) -> None:
+    """Whatever else it brings."""
+    first = streaming(AIMessageChunk("", additional_kwargs=kwargs), DONE)
+    _, error = read(manager_of(first, streaming("fine", DONE)).model("planner", hold="all"), is_async)
+    assert error is None
+    _, error = read(manager_of(first).model("planner"), is_async)
+    assert isinstance(error, AllProvidersFailedError | StreamInterruptedError)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [called('{"cmd": "rm -rf /tm'), {"finish_reason": "tool_calls"}],
+        [called('{"cmd": "rm -rf /tm'), DOWN],
+        [called('{"cmd": "rm"}'), {"stop_reason": "max_tokens"}],
+        [called('{"cmd": "rm"}')],
+        ["cut "],
+    ],
+    ids=["guessed", "down", "length", "no end", "cut text"],
+)
+@pytest.mark.parametrize("is_streaming_within", [False, True], ids=["handler", "setting"])
+def test_an_answer_that_is_streamed_within_a_call_is_checked_alike(
+    script: list[Any], is_streaming_within: bool, is_async: bool
+) -> None:
+    """Where somebody watches the tokens of an `invoke`, cut arguments would be completed by guessing."""
+    first = streaming(*script)
+    if is_streaming_within:
+        first = StreamingAlways(act=first.act, script=first.script, streaming=True)
+    model = manager_of(first, saying("fine")).model("planner")
+    answers: list[Any] = []
+
+    async def node(said: str) -> Any:
+        answers.append(await model.ainvoke(said) if is_async else model.invoke(said))
+
+    async def watch() -> None:
+        async for _ in RunnableLambda(node).astream_events("hello", version="v2"):
+            pass
+
+    asyncio.run(node("hello") if is_streaming_within else watch())
+    assert [(type(answer), answer.text) for answer in answers] == [(AIMessage, "fine")]
