@@ -256,9 +256,8 @@ def test_trouble_behind_the_end_of_an_answer_is_none(is_async: bool) -> None:
 
 def test_a_call_without_arguments_is_one_without_parameters(is_async: bool) -> None:
     """Services send that for tools without parameters, in streams as in whole answers."""
-    chunks, error = read(
-        manager_of(streaming(called(args), {"finish_reason": "tool_calls"})).model("planner"), is_async
-    )
+    script = [called(""), {"finish_reason": "tool_calls"}]
+    chunks, error = read(manager_of(streaming(*script)).model("planner"), is_async)
     assert error is None
     assert [call["args"] for call in add_ai_message_chunks(*chunks).tool_calls] == [{}]
 
