@@ -42,7 +42,7 @@ class Circuits(Mapping[str, CircuitBreaker]):
             endpoint = endpoint.removesuffix(kind)
         provider, _, model = endpoint.partition(":")
         if provider not in PROVIDERS or not model:
-            known = ", ".join(name for name in self if "/" not in name.rpartition(":")[2]) or "none yet"
+            known = ", ".join(name for name in self if not name.endswith(_KINDS[1:])) or "none yet"
             raise KeyError(f"There is no circuit {name!r}; give `provider:model` of one of the legs: {known}.")
         self._made(endpoint)
         return self._breakers[name]

@@ -80,7 +80,7 @@ class CircuitOpened(Event):
     """For how long."""
 
     def __str__(self) -> str:
-        return f"Circuit {self.breaker} opened for {self.open_seconds:.3g} s ({self.reason})"
+        return f"Circuit {self.breaker} opened for {self.open_seconds:.1f} s ({self.reason})"
 
 
 @dataclass(frozen=True, slots=True)

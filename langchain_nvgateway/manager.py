@@ -67,7 +67,7 @@ class ModelManager:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings or NVGatewaySettings()
-        self.policy = policy or EgressPolicy(allow_external=self.settings.allow_external)
+        self.policy = _checked_policy(policy, self.settings)
         self._listeners = Listeners()
         self._circuits = Circuits(self._listeners.tell, clock=clock, **_breaker_rules(self.settings))
         providers = Providers(self.settings, dict(models or {}), self._listeners)
@@ -140,6 +140,8 @@ class ModelManager:
 
         Events hold no content of messages. A listener that raises breaks nothing.
         """
+        if not callable(listener):
+            raise ConfigurationError(f"on_event is given {listener!r:.200}; it takes a function.", setting="listener")
         return self._listeners.add(listener)
 
     def reset(self) -> None:
@@ -267,6 +269,22 @@ class _Part:
 
     def tell(self, event: Event) -> None:
         self.source.tell(event)
+
+
+def _checked_policy(policy: EgressPolicy | None, settings: NVGatewaySettings) -> EgressPolicy:
+    """Return the policy; one that limits a role that there is not would limit nothing."""
+    if policy is None:
+        return EgressPolicy(allow_external=settings.allow_external)
+    if not isinstance(policy, EgressPolicy):
+        raise ConfigurationError(f"policy is {policy!r:.200}; it takes an EgressPolicy.", setting="policy")
+    roles = {*DEFAULT_MODELS, *settings.role_models}
+    for role in policy.roles:
+        if role not in roles:
+            msg = (
+                f"roles of the EgressPolicy limits {role!r}, which has no models; there are {', '.join(sorted(roles))}."
+            )
+            raise ConfigurationError(msg, setting="roles")
+    return policy
 
 
 def _breaker_rules(settings: NVGatewaySettings) -> dict[str, Any]:

@@ -174,9 +174,9 @@ class Route:
                 attached = self._binding.attached_to(leg)
                 return Turn(leg, attached, leg.breakers.admit(is_strict=self._is_strict), time.monotonic())
             except NotImplementedError:
-                reason = "it cannot do what the call asks for"
+                reason = f"{type(leg.chat_model).__name__} cannot do what the call asks for (bind tools, a schema)"
             except CircuitOpenError as error:
-                reason = f"the circuit {error.name} is open for another {error.retry_after or 0:.3g} s"
+                reason = f"the circuit {error.name} is open for another {_rounded(error.retry_after or 0.0)} s"
         self._attempts.append(Attempt(leg.provider, leg.model, "skipped", reason, 0.0))
         self._tell(LegSkipped(self._role, leg.provider, leg.model, reason))
         return None
@@ -248,7 +248,7 @@ class Route:
             return failures[-1].error
         attempts = self._attempts
         told = "; ".join(map(str, attempts)) or "it has no models"
-        advice = "Try again" if wait is None else f"Try again in {wait:.3g} s"
+        advice = "Try again" if wait is None else f"Try again in {_rounded(wait)} s"
         error = AllProvidersFailedError(
             f"No model of the role {self._role!r} could answer: {told}. {advice}, or add a provider.",
             role=self._role,
@@ -274,6 +274,10 @@ class _LegFailure(NamedTuple):
     leg: Leg
     failure: Failure
     error: BaseException
+
+
+def _rounded(seconds: float) -> str:
+    return f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.2g}"
 
 
 def _words(error: BaseException) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import ConfigurationError
 from .doctor import CHECKS, CheckResult, run_checks
 from .prompts import prompt_from
 from .terminal import FAILED, clean, console, expected_failures, is_lively
@@ -107,12 +108,17 @@ def demo(
 
 @app.command("emulator")
 def run_emulator(
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 0,
 ) -> None:
     """Serve Starfleet, the Gateway and NIM on loopback until Ctrl-C; print the settings for it."""
     from ..emulator.__main__ import main
 
-    main(["--port", str(port)])
+    with expected_failures():
+        try:
+            main(["--port", str(port)])
+        except OSError as error:
+            msg = f"--port {port} cannot be listened on: {error.strerror}. Give another, or 0 for any free one."
+            raise ConfigurationError(msg, setting="--port") from None
 
 
 def _checked(settings: NVGatewaySettings, *, as_json: bool) -> list[CheckResult]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -235,3 +236,14 @@ def test_command_without_its_extra_says_what_to_install() -> None:
     assert result.returncode == 1
     assert "langchain-nvgateway[cli]" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_port_that_is_taken_is_one_line() -> None:
+    """No traceback, and what to do instead; so for one that is no port."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = CliRunner().invoke(app, ["emulator", "--port", str(taken.getsockname()[1])])
+    assert result.exit_code == 2
+    assert "--port" in result.stderr
+    assert CliRunner().invoke(app, ["emulator", "--port", "99999"]).exit_code == 2

@@ -176,3 +176,21 @@ def test_a_service_that_sends_its_callers_elsewhere_is_denied(emu: Emulator) -> 
     assert isinstance(error, EgressDeniedError)
     assert (error.role, error.host) == ("planner", denied[0].host)
     assert str(error.leg).startswith("nvidia-nim:")
+
+
+def test_a_policy_for_a_role_that_there_is_not_is_refused() -> None:
+    """A typing error would lift the restriction without a word; a role of one's own is fine."""
+    with pytest.raises(ConfigurationError, match="sumarizer"):
+        ModelManager(models={"nvidia-nim": saying("x")}, policy=EgressPolicy(roles={"sumarizer": ["nvidia-gateway"]}))
+    own = NVGatewaySettings(role_models={"code-critic": ("nvidia-nim:m",)})
+    policy = EgressPolicy(roles={"code-critic": ["nvidia-nim"]})
+    assert ModelManager(own, models={"nvidia-nim": saying("x")}, policy=policy).model("code-critic").invoke("hi").text
+
+
+def test_what_is_no_policy_and_no_listener_is_refused() -> None:
+    """When it is given, and not at the first call."""
+    wrong: Any = {"allow_external": True}
+    with pytest.raises(ConfigurationError, match="policy"):
+        ModelManager(policy=wrong)
+    with pytest.raises(ConfigurationError, match="function"):
+        ModelManager(models={"nvidia-nim": saying("x")}).on_event(wrong)
