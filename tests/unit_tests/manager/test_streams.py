@@ -294,12 +294,21 @@ def test_an_answer_that_is_streamed_within_a_call_is_checked_alike(
     model = manager_of(first, saying("fine")).model("planner")
     answers: list[Any] = []
 
-    async def node(said: str) -> Any:
-        answers.append(await model.ainvoke(said) if is_async else model.invoke(said))
+    def node(said: str) -> None:
+        answers.append(model.invoke(said))
+
+    async def anode(said: str) -> None:
+        answers.append(await model.ainvoke(said))
 
     async def watch() -> None:
-        async for _ in RunnableLambda(node).astream_events("hello", version="v2"):
+        chain: Any = RunnableLambda(anode if is_async else node)
+        async for _ in chain.astream_events("hello", version="v2"):
             pass
 
-    asyncio.run(node("hello") if is_streaming_within else watch())
+    if not is_streaming_within:
+        asyncio.run(watch())
+    elif is_async:
+        asyncio.run(anode("hello"))
+    else:
+        node("hello")
     assert [(type(answer), answer.text) for answer in answers] == [(AIMessage, "fine")]
