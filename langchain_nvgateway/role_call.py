@@ -63,8 +63,10 @@ class RoleCall:
             except BaseException as error:  # noqa: BLE001 - the route raises what is not its own to handle
                 failure = error
             # Outside of the block: the next leg's errors shall not have this one as their context.
-            self._go_on(turn, failure)
-            del failure
+            try:
+                self.route.failed(turn, failure)
+            finally:
+                del failure  # An error that holds the frame that holds the error would wait for the collector.
 
     async def aanswer(self, run: Run) -> Any:
         """Do what `answer` does; the time limit cuts any leg."""
@@ -84,8 +86,10 @@ class RoleCall:
                 return self.binding.result(_signed(raw, self.route.answered(turn)), parsed)
             except BaseException as error:  # noqa: BLE001 - the route raises what is not its own to handle
                 failure = error
-            self._go_on(turn, failure)
-            del failure
+            try:
+                self.route.failed(turn, failure)
+            finally:
+                del failure  # An error that holds the frame that holds the error would wait for the collector.
 
     def chunks(self, run: Run) -> Generator[AIMessageChunk, None, None]:
         """Yield the chunks of the first leg whose stream begins well; never of two.
@@ -116,8 +120,10 @@ class RoleCall:
             if failure is None:
                 yield from watch.rest(self.route.answered(turn))
                 return
-            self._go_on_streaming(turn, failure, watch, is_with_reader=is_with_reader)
-            del failure
+            try:
+                self._go_on_streaming(turn, failure, watch, is_with_reader=is_with_reader)
+            finally:
+                del failure
 
     async def achunks(self, run: Run) -> AsyncGenerator[AIMessageChunk, None]:
         """Do what `chunks` does; the time limit cuts any leg."""
@@ -147,14 +153,10 @@ class RoleCall:
                 for chunk in watch.rest(self.route.answered(turn)):
                     yield chunk
                 return
-            self._go_on_streaming(turn, failure, watch, is_with_reader=is_with_reader)
-            del failure
-
-    def _go_on(self, turn: Turn, failure: BaseException) -> None:
-        try:
-            self.route.failed(turn, failure)
-        finally:
-            del failure  # An error that holds the frame that holds the error would wait for the collector.
+            try:
+                self._go_on_streaming(turn, failure, watch, is_with_reader=is_with_reader)
+            finally:
+                del failure
 
     def _go_on_streaming(self, turn: Turn, failure: BaseException, watch: StreamWatch, *, is_with_reader: bool) -> None:
         try:

@@ -140,7 +140,12 @@ class Route:
         """
         failure = self._count(turn, error, "failed")
         if not failure.falls_back:
-            raise self._as_told(error)
+            self._failures.clear()
+            error = self._as_told(error)
+            try:
+                raise error
+            finally:
+                del error  # Or its traceback would hold this frame, and this frame the error.
         self._failures.append(_LegFailure(turn.leg, failure, error))
 
     def interrupted(self, turn: Turn, error: BaseException, partial: AIMessageChunk | None) -> BaseException:

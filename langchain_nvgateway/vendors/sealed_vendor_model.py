@@ -110,7 +110,8 @@ class SealedVendorModel(OfflineTokenCounts, BaseChatModel):
     ) -> ChatResult:
         limits = self._limits(kwargs, stream=False)
         with limits.applied(), _own_errors():
-            return super()._generate(messages, stop, run_manager, **kwargs)  # type: ignore[safe-super]
+            # The vendor's class comes next in the order of bases, and has it; the type checker sees LangChain's.
+            return super()._generate(messages, stop, run_manager, **kwargs)  # type: ignore[safe-super]  # see above
 
     async def _agenerate(
         self,

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from langchain_core.exceptions import ModelAPIError
+from langchain_core.exceptions import ModelAPIError, ModelInvalidRequestError
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.outputs import ChatResult
 from pydantic import BaseModel
@@ -61,20 +61,24 @@ async def test_a_leg_that_uses_up_the_time_itself_is_to_blame() -> None:
 
 
 @pytest.mark.parametrize("style", ["invoke", "stream"])
-@pytest.mark.parametrize("text", ["fine", None], ids=["answered", "failed"])
-def test_nothing_keeps_a_conversation_alive_after_a_fallback(style: str, text: str | None) -> None:
+@pytest.mark.parametrize("end", ["answered", "failed", "refused"])
+def test_nothing_keeps_a_conversation_alive_after_a_fallback(style: str, end: str) -> None:
     """Not even until the collector comes."""
 
     def fail(_messages: Any, _kwargs: Any) -> AIMessage:
         raise ModelAPIError("down")  # A new one each time: an error that is raised again holds what it passed through.
 
-    manager = manager_of(Fake(act=fail), saying(text) if text else Fake(act=fail))
+    def refuse(_messages: Any, _kwargs: Any) -> AIMessage:
+        raise ModelInvalidRequestError("no")
+
+    seconds = {"answered": saying("fine"), "failed": Fake(act=fail), "refused": Fake(act=refuse)}
+    manager = manager_of(Fake(act=fail), seconds[end])
     gc.collect()
     gc.disable()
     try:
         message = HumanMessage("hello")
         alive = weakref.ref(message)
-        with suppress(AllProvidersFailedError):
+        with suppress(AllProvidersFailedError, ModelInvalidRequestError):
             STYLES[style](manager.model("planner"), [message])
         del message
         assert alive() is None
