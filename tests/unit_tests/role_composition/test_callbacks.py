@@ -105,7 +105,7 @@ def test_the_parser_of_a_schema_is_in_the_run(emu: Emulator, call_whole: Call) -
     recorder = Recorder()
     structured = failing_nim(emu).model("planner").with_structured_output(Plan)
     call_whole(structured, "A plan", {"callbacks": [recorder]})
-    role, parser = recorder.of_type("chain")
+    role, parser, *_ = recorder.of_type("chain")  # Newer versions of langchain-openai parse in several steps.
     assert parser["parent_run_id"] == role["id"]
     assert isinstance(role["output"], Plan)
 
