@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from .errors import ConfigurationError as ConfigurationError
     from .errors import ContentFilteredError as ContentFilteredError
     from .errors import EgressDeniedError as EgressDeniedError
+    from .errors import EmptyResponseError as EmptyResponseError
     from .errors import InvalidResponseError as InvalidResponseError
     from .errors import NVGatewayError as NVGatewayError
     from .errors import StarfleetAuthError as StarfleetAuthError
     from .errors import StarfleetError as StarfleetError
     from .errors import StarfleetUnavailableError as StarfleetUnavailableError
     from .errors import StreamInterruptedError as StreamInterruptedError
+    from .errors import ToolCallCorruptedError as ToolCallCorruptedError
+    from .errors import TruncatedResponseError as TruncatedResponseError
     from .manager import ModelManager as ModelManager
     from .roles import Role as Role
     from .settings import NVGatewaySettings as NVGatewaySettings
@@ -43,12 +46,15 @@ _HOMES = {
         "ConfigurationError",
         "ContentFilteredError",
         "EgressDeniedError",
+        "EmptyResponseError",
         "InvalidResponseError",
         "NVGatewayError",
         "StarfleetAuthError",
         "StarfleetError",
         "StarfleetUnavailableError",
         "StreamInterruptedError",
+        "ToolCallCorruptedError",
+        "TruncatedResponseError",
     ),
     "manager": ("ModelManager",),
     "roles": ("Role",),

@@ -10,6 +10,9 @@ The tree (those marked * can be helped by a retry):
     │   └── StarfleetUnavailableError* (ModelAPIError)
     ├── CircuitOpenError*              (ModelError)
     ├── InvalidResponseError*          (ModelError)
+    │   ├── ToolCallCorruptedError*
+    │   ├── TruncatedResponseError*
+    │   └── EmptyResponseError*
     ├── StreamInterruptedError*        (ModelConnectionError)
     ├── AllProvidersFailedError*       (ModelError)
     └── ContentFilteredError           (ModelInvalidRequestError)
@@ -36,12 +39,15 @@ __all__ = [
     "ConfigurationError",
     "ContentFilteredError",
     "EgressDeniedError",
+    "EmptyResponseError",
     "InvalidResponseError",
     "NVGatewayError",
     "StarfleetAuthError",
     "StarfleetError",
     "StarfleetUnavailableError",
     "StreamInterruptedError",
+    "ToolCallCorruptedError",
+    "TruncatedResponseError",
 ]
 
 ErrorT = TypeVar("ErrorT", bound=BaseException)
@@ -126,7 +132,7 @@ class CircuitOpenError(NVGatewayError, ModelError):
 
 
 class InvalidResponseError(NVGatewayError, ModelError):
-    """The service answered with something that is no chat completion."""
+    """The answer cannot be used: it is no chat completion, or not what was asked for."""
 
     is_retryable = True
 
@@ -137,7 +143,28 @@ class InvalidResponseError(NVGatewayError, ModelError):
     """What is wrong with the answer, in a few words."""
 
     raw: str | None = None
-    """The answer as it came, cut and with secrets removed."""
+    """What came, at most 500 characters and with secrets removed: the arguments of the call, or the answer."""
+
+    usage_metadata: Any = None
+    """Tokens that the answer cost all the same, as LangChain's `UsageMetadata`; `None` when nobody counted them."""
+
+
+class ToolCallCorruptedError(InvalidResponseError):
+    """A tool call cannot be run as it came, is missing although it was demanded, or was written into the text."""
+
+    is_quality = True
+
+
+class TruncatedResponseError(InvalidResponseError):
+    """The answer was cut in the midst of a tool call, or of an object in a schema."""
+
+    is_quality = True
+
+
+class EmptyResponseError(InvalidResponseError):
+    """The answer says nothing."""
+
+    is_quality = True
 
 
 class StreamInterruptedError(NVGatewayError, ModelConnectionError):

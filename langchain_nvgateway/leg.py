@@ -137,6 +137,8 @@ class Leg:
         self.chat_model = chat_model
         self.breakers = breakers
         self.takes_timeout = takes_timeout
+        self.judges_answers = getattr(chat_model, "strict_answers", False) is True
+        """Whether the chat model gives no answer that cannot be used; else the role judges it."""
         self.refuses_tools = _profile(chat_model).get("tool_calling") is False
         """Whether it is known not to call tools: from the model's profile, or since the service said so."""
 

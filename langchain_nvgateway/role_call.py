@@ -14,9 +14,10 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import patch_config
 from langchain_core.tracers._streaming import _StreamingCallbackHandler
 
+from .answers import Hold, check_answer, with_call_ids
 from .bindings import Binding, SchemaBinding
 from .routing import Route, Turn
-from .stream_watch import Hold, StreamWatch
+from .stream_watch import StreamWatch
 
 __all__ = ["RoleCall"]
 
@@ -101,7 +102,7 @@ class RoleCall:
         config = self._config(run)
         while True:
             turn = self.route.next_turn()
-            watch = StreamWatch(self.hold, self.binding.check)
+            watch = self._watch(turn, self.hold)
             failure: BaseException | None = None
             is_with_reader = False
             try:
@@ -130,7 +131,7 @@ class RoleCall:
         config = self._config(run)
         while True:
             turn = self.route.next_turn()
-            watch = StreamWatch(self.hold, self.binding.check)
+            watch = self._watch(turn, self.hold)
             failure: BaseException | None = None
             is_with_reader = False
             try:
@@ -176,8 +177,8 @@ class RoleCall:
         """Return the checked answer of a leg."""
         runnable, kwargs = turn.attached.runnable, self._kwargs(turn)
         if not _is_streamed(turn, run):
-            return self._checked(runnable.invoke(self.messages, config, **kwargs))
-        watch, failure = StreamWatch("all", self.binding.check), None
+            return self._checked(turn, runnable.invoke(self.messages, config, **kwargs))
+        watch, failure = self._watch(turn, "all"), None
         try:
             for message in runnable.stream(self.messages, config, **kwargs):
                 self.route.check_time()
@@ -190,8 +191,8 @@ class RoleCall:
         """Do what `_asked` does."""
         runnable, kwargs = turn.attached.runnable, self._kwargs(turn)
         if not _is_streamed(turn, run):
-            return self._checked(await runnable.ainvoke(self.messages, config, **kwargs))
-        watch, failure = StreamWatch("all", self.binding.check), None
+            return self._checked(turn, await runnable.ainvoke(self.messages, config, **kwargs))
+        watch, failure = self._watch(turn, "all"), None
         try:
             async for message in runnable.astream(self.messages, config, **kwargs):
                 watch.add(message)
@@ -199,10 +200,15 @@ class RoleCall:
             failure = error
         return watch.whole(failure)
 
-    def _checked(self, raw: Any) -> Any:
-        if isinstance(raw, AIMessage):
-            self.binding.check(raw)
-        return raw
+    def _watch(self, turn: Turn, hold: Hold) -> StreamWatch:
+        return StreamWatch(hold, turn.attached.contract_with(self.kwargs))
+
+    def _checked(self, turn: Turn, raw: Any) -> Any:
+        contract = turn.attached.contract_with(self.kwargs)
+        if contract is None or not isinstance(raw, AIMessage):
+            return raw
+        check_answer(raw, contract)
+        return with_call_ids(raw)
 
     def _config(self, run: Run) -> RunnableConfig:
         if run is None:

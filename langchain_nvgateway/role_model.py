@@ -21,6 +21,7 @@ from langchain_core.runnables.config import (
 from langchain_core.utils.uuid import uuid7
 from pydantic import Field
 
+from .answers import Hold
 from .bindings import Binding, PlainBinding, SchemaBinding, ToolBinding
 from .errors import ConfigurationError
 from .retried import RetriedRole
@@ -29,7 +30,6 @@ from .role_runs import astart_run, atapped, start_run, tapped, whole
 from .roles import role_key
 from .routed_chat_model import RoutedChatModel
 from .routing import Route
-from .stream_watch import Hold
 
 __all__ = ["RoleModel", "StructuredRole"]
 

@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from langchain_core.messages.ai import add_ai_message_chunks
 
-from .answers import says_something
+from .answers import PLAIN, Contract, Hold, Holding, check_answer, says_more, with_call_ids
 from .errors import InvalidResponseError
 from .failures import failure_of
 
-__all__ = ["Hold", "StreamWatch"]
-
-Hold = Literal["calls", "all"]
-"""What of a stream is held back until the answer is whole: tool calls, or everything."""
+__all__ = ["StreamWatch"]
 
 _MARKERS = ("finish_reason", "stop_reason", "done_reason")
 
 
 class StreamWatch:
-    """Holds back what nobody may see yet: chunks that say nothing, tool calls, and the last chunk.
+    """Holds back what nobody may see yet, and the last chunk.
 
     Args:
         hold: What to hold back until the answer is whole.
-        check: Lets a whole answer pass, or raises.
+        contract: What the answer has to be like; `None` if the chat model judges its answers itself.
     """
 
-    def __init__(self, hold: Hold, check: Callable[[AIMessage], None]) -> None:
-        self._hold = hold
-        self._check = check
+    def __init__(self, hold: Hold, contract: Contract | None) -> None:
+        self._contract = contract
+        self._holding = Holding(contract or PLAIN, hold)
         self._held: list[AIMessageChunk] = []
         self._shown: list[AIMessageChunk] = []
-        self._is_holding = hold == "all"
         self._has_calls = False
-        self._has_said = False
+        self._has_ended = False
         self._is_whole = False
 
     @property
@@ -47,11 +43,12 @@ class StreamWatch:
         """Take a chunk, or a whole answer from a model that does not stream; return what may be seen now."""
         chunk = _own_chunk(message)
         self._is_whole = self._is_whole or not isinstance(message, AIMessageChunk) or _is_marked(chunk)
-        self._has_calls = self._has_calls or bool(chunk.tool_call_chunks)
-        self._has_said = self._has_said or says_something(chunk)
-        self._is_holding = self._is_holding or self._has_calls or chunk.chunk_position == "last"
+        is_call = bool(chunk.tool_call_chunks or chunk.invalid_tool_calls or chunk.additional_kwargs.get("tool_calls"))
+        self._has_calls = self._has_calls or is_call
+        self._has_ended = self._has_ended or chunk.chunk_position == "last"
+        is_held = self._holding.holds(chunk.text, is_call=is_call, says_more=says_more(chunk))
         self._held.append(chunk)
-        if self._is_holding or not (self._shown or says_something(chunk) or chunk.additional_kwargs):
+        if is_held or self._has_ended:
             return []
         released, self._held = self._held, []
         self._shown += released
@@ -69,8 +66,8 @@ class StreamWatch:
             reason = "a stream that ended before the answer was whole"
             return InvalidResponseError(f"The answer is {reason}. Ask again.", reason=reason)
         try:
-            if self._has_calls or not self._has_said:
-                self._check(_joined([*self._shown, *self._held]))
+            if self._contract is not None:
+                check_answer(_joined([*self._shown, *self._held]), self._contract)
         except InvalidResponseError as unusable:
             return unusable
         return None
@@ -87,12 +84,16 @@ class StreamWatch:
         flaw = self.flaw(error)
         if flaw is not None:
             raise flaw
-        message = message_chunk_to_message(_joined(self._held))
+        message = message_chunk_to_message(with_call_ids(_joined(self._held)))
         assert isinstance(message, AIMessage)
         return message
 
     def rest(self, metadata: dict[str, Any]) -> list[AIMessageChunk]:
         """Return what was held back, with the answer's metadata on the last chunk: LangChain adds chunks up."""
+        if self._has_calls:
+            held = with_call_ids(_joined(self._held))
+            assert isinstance(held, AIMessageChunk)
+            self._held = [held]
         last = self._held[-1] if self._held else AIMessageChunk(content="", id=self._shown[-1].id)
         last.response_metadata = {**last.response_metadata, "nvgateway": metadata}
         last.chunk_position = "last"

@@ -21,7 +21,7 @@ from ..errors import EgressDeniedError, NVGatewayError
 from ..redaction import shown
 from ..sealed_http import HTTPRequest, HTTPResponse, TransportError
 from .chunk_reader import OpenStream
-from .envelopes import BrokenEnvelopeError, checked_completion, is_error, parsed_json
+from .envelopes import BrokenEnvelopeError, CutEnvelopeError, checked_completion, is_error, parsed_json
 from .service_errors import (
     Call,
     error_from_answer,
@@ -193,7 +193,8 @@ def _whole_answer(call: Call, response: HTTPResponse) -> Flow:
             return error_from_event(call, body)
         reply = checked_completion(reply)
     except BrokenEnvelopeError as problem:
-        return error_from_broken_answer(call, response.status, response.headers, body, str(problem))
+        is_cut = isinstance(problem, CutEnvelopeError)
+        return error_from_broken_answer(call, response.status, response.headers, body, str(problem), is_cut=is_cut)
     if any(choice.get("finish_reason") == "content_filter" for choice in reply["choices"]):
         return error_from_filter(call)
     return Completion(reply, response.headers, call)

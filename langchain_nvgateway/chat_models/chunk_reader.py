@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterator
 from typing import Any
 
 from ..deadlines import Deadline
 from ..errors import ContentFilteredError, NVGatewayError, StreamInterruptedError
 from ..sealed_http import HTTPResponse, TransportError
+from .call_numbers import CallNumbers
 from .envelopes import (
     BrokenEnvelopeError,
     as_chunk,
@@ -59,8 +60,7 @@ class ChunkReader:
         self._is_whole = "json" in content_type or "html" in content_type
         self._whole = bytearray()
         self._is_empty = True
-        self._last_call = -1
-        self._last_call_id: str | None = None
+        self._calls = CallNumbers()
         self.has_begun = False
         self.is_finished = False
         self.is_done = False
@@ -123,7 +123,7 @@ class ChunkReader:
             self._fail(str(problem), event)
             return None
         for choice in chunk["choices"]:
-            self._number_calls(choice["delta"].get("tool_calls") or ())
+            self._calls.number(choice["delta"].get("tool_calls") or ())
             finish_reason = choice.get("finish_reason")
             if finish_reason == "content_filter":
                 self.failure = error_from_filter(self._call)
@@ -131,17 +131,6 @@ class ChunkReader:
             self.is_finished = self.is_finished or bool(finish_reason)
         self.has_begun = self.has_begun or has_content(chunk)
         return chunk
-
-    def _number_calls(self, calls: Sequence[dict[str, Any]]) -> None:
-        """Give each piece of a tool call the index that servers leave out: a new id is a new call."""
-        for position, call in enumerate(calls):
-            index = call.get("index")
-            if not isinstance(index, int) or isinstance(index, bool):
-                is_other = bool(call.get("id")) and call["id"] != self._last_call_id
-                is_beside = position > 0 and not call.get("id") and bool(call["function"].get("name"))
-                index = self._last_call + (is_other or is_beside or self._last_call < 0)
-            call["index"] = self._last_call = index
-            self._last_call_id = call.get("id") or self._last_call_id
 
     def _fail(self, reason: str, body: bytes = b"") -> None:
         if self.has_begun:

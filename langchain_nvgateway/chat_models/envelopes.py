@@ -11,6 +11,7 @@ from typing import Any
 
 __all__ = [
     "BrokenEnvelopeError",
+    "CutEnvelopeError",
     "as_chunk",
     "checked_chunk",
     "checked_completion",
@@ -22,6 +23,10 @@ __all__ = [
 
 class BrokenEnvelopeError(ValueError):
     """The answer is no chat completion; `str()` says why in a few words."""
+
+
+class CutEnvelopeError(BrokenEnvelopeError):
+    """The answer does not say that it is over."""
 
 
 def parsed_json(body: bytes) -> dict[str, Any]:
@@ -54,6 +59,7 @@ def checked_completion(reply: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         BrokenEnvelopeError: It has no choice with a message, or one whose parts have the wrong type.
+        CutEnvelopeError: A choice has no finish reason.
     """
     choices = reply.get("choices")
     if not isinstance(choices, list) or not choices:
@@ -65,10 +71,9 @@ def checked_completion(reply: dict[str, Any]) -> dict[str, Any]:
         _check_parts(message)
         # Whatever it says: the service answers as the assistant.
         message["role"] = "assistant"
-        for call in message.get("tool_calls") or ():
-            if not isinstance(call["function"].get("arguments"), str):
-                raise BrokenEnvelopeError("a tool call whose `arguments` are not text")
         _mend_choice(choice)
+        if choice["finish_reason"] is None:
+            raise CutEnvelopeError("no finish reason")
     _mend(reply)
     return reply
 
@@ -131,7 +136,11 @@ def _check_parts(message: dict[str, Any]) -> None:
     for name in ("refusal", "id", "name"):
         if not isinstance(message.get(name), str | None):
             del message[name]
-    _check_text("function_call", message.get("function_call"), "name", "arguments")
+    function = message.get("function_call")
+    if not isinstance(function, dict | None):
+        raise BrokenEnvelopeError("a `function_call` that is not an object")
+    if function and not all(isinstance(function.get(name), str | None) for name in ("name", "arguments")):
+        raise BrokenEnvelopeError("a `function_call` whose parts are not text")
     calls = message.get("tool_calls")
     if calls is None:
         return
@@ -144,18 +153,11 @@ def _check_parts(message: dict[str, Any]) -> None:
             call["function"] = {}
         if not isinstance(call.get("index"), int):
             call.pop("index", None)
-        _check_text("tool call", call, "id")
-        _check_text("tool call's `function`", call["function"], "name", "arguments")
-
-
-def _check_text(what: str, value: Any, *names: str) -> None:
-    if value is None:
-        return
-    if not isinstance(value, dict):
-        raise BrokenEnvelopeError(f"a {what} that is not an object")
-    for name in names:
-        if value.get(name) is not None and not isinstance(value[name], str):
-            raise BrokenEnvelopeError(f"a {what} whose `{name}` is not text")
+        if not isinstance(call.get("id"), str | None):
+            del call["id"]
+        # What its name and arguments are like is for the verdict on the answer to say.
+        if not isinstance(call["function"], dict):
+            raise BrokenEnvelopeError("a tool call whose `function` is not an object")
 
 
 def _mend(reply: dict[str, Any]) -> None:

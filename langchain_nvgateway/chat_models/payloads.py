@@ -10,6 +10,7 @@ from typing import Any
 
 from openai.lib._parsing._completions import type_to_response_format_param
 
+from ..answers import PLAIN, Contract, contract_of, schema_of
 from ..errors import ConfigurationError
 from ..history import with_short_call_ids
 
@@ -47,6 +48,8 @@ class RequestParts:
     """Those of `timeout` and `first_token_timeout` that the call sets itself."""
     schema: type | None
     """Class that the answer is parsed into (`response_format` given as a class)."""
+    contract: Contract = PLAIN
+    """What is asked of the answer."""
 
 
 def is_reasoning_model(model: str) -> bool:
@@ -72,8 +75,11 @@ def request_parts(payload: dict[str, Any], *, headers: Mapping[str, Any], query:
     if payload.get("tools") == []:
         # What LangChain's agents bind when they have none; services refuse an empty list.
         payload = {name: value for name, value in payload.items() if name not in _ABOUT_TOOLS}
+    answer_schema = payload.pop("answer_schema", None)
     schema = payload.get("response_format")
     if isinstance(schema, type):
+        # Services want each field in the answer, where the class has defaults for some.
+        answer_schema = answer_schema or schema_of(schema)
         payload["response_format"] = type_to_response_format_param(schema)
     text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
     return RequestParts(
@@ -84,6 +90,7 @@ def request_parts(payload: dict[str, Any], *, headers: Mapping[str, Any], query:
         query=own_query,
         limits=limits,
         schema=schema if isinstance(schema, type) else None,
+        contract=contract_of({**payload, "answer_schema": answer_schema}),
     )
 
 

@@ -6,8 +6,8 @@ the `openai` SDK and with the environment is replaced.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
+from contextlib import aclosing, closing
 from functools import lru_cache
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl, urlencode
@@ -17,10 +17,11 @@ from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_openai.chat_models.base import BaseChatOpenAI
 from pydantic import Field, PrivateAttr, model_validator
 
+from ..answers import schema_of
 from ..deadlines import Deadline
 from ..egress import checked_url
 from ..errors import ConfigurationError
@@ -73,6 +74,9 @@ class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
 
     default_headers: Mapping[str, str] | None = Field(default=None, repr=False)
     """Headers of your own for every request; kept out of `repr`, since keys are given this way."""
+
+    strict_answers: bool = True
+    """Check each answer before anybody sees it: tool calls, objects in a schema, that it says something at all."""
 
     service: ClassVar[str]
     """Name of the service in messages."""
@@ -171,19 +175,11 @@ class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
         plan, parts = self._plan(messages, stop, run_manager, stream=True, **kwargs)
         opened = self._path.run(plan)
         assert isinstance(opened, OpenStream)
-        assembly = StreamAssembly(self, opened, parts)
-        try:
-            for chunk in opened.chunks(self._longest_gap(parts)):
-                for generation in assembly.add(chunk):
-                    if run_manager:
-                        run_manager.on_llm_new_token(generation.text, chunk=generation)
-                    yield generation
-        finally:
-            opened.close()
-        for generation in assembly.end(opened.failure):
-            if run_manager:
-                run_manager.on_llm_new_token(generation.text, chunk=generation)
-            yield generation
+        with closing(self._generations(opened, parts)) as generations:
+            for generation in generations:
+                if run_manager:
+                    run_manager.on_llm_new_token(generation.text, chunk=generation)
+                yield generation
 
     async def _astream(
         self,
@@ -198,19 +194,36 @@ class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
         plan, parts = self._plan(messages, stop, run_manager, stream=True, **kwargs)
         opened = await self._path.arun(plan)
         assert isinstance(opened, OpenStream)
+        async with aclosing(self._agenerations(opened, parts)) as generations:
+            async for generation in generations:
+                if run_manager:
+                    await run_manager.on_llm_new_token(generation.text, chunk=generation)
+                yield generation
+
+    def _generations(self, opened: OpenStream, parts: RequestParts) -> Generator[ChatGenerationChunk, None, None]:
         assembly = StreamAssembly(self, opened, parts)
+        chunk: dict[str, Any] | None
+        try:
+            for chunk in opened.chunks(self._longest_gap(parts)):
+                yield from assembly.add(chunk)
+        finally:
+            opened.close()
+        # No longer here: a traceback may show local variables, and a server may echo a secret.
+        chunk = None
+        yield from assembly.end(opened.failure)
+
+    async def _agenerations(self, opened: OpenStream, parts: RequestParts) -> AsyncGenerator[ChatGenerationChunk, None]:
+        assembly = StreamAssembly(self, opened, parts)
+        chunk: dict[str, Any] | None
         try:
             async with aclosing(opened.achunks(self._longest_gap(parts))) as chunks:
                 async for chunk in chunks:
                     for generation in assembly.add(chunk):
-                        if run_manager:
-                            await run_manager.on_llm_new_token(generation.text, chunk=generation)
                         yield generation
         finally:
             await opened.aclose()
+        chunk = None
         for generation in assembly.end(opened.failure):
-            if run_manager:
-                await run_manager.on_llm_new_token(generation.text, chunk=generation)
             yield generation
 
     # LangChain does not tell `_stream` which run it belongs to, so the id of the run is handed over beside it.
@@ -228,6 +241,16 @@ class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
         """Stream the answer to `input`."""
         config = with_run_id(config)
         return awithin_call(config, self.metadata, super().astream(input, config, **kwargs))
+
+    def with_structured_output(self, schema: Any = None, **kwargs: Any) -> Runnable[LanguageModelInput, Any]:
+        """Have answers in a schema; see `BaseChatOpenAI.with_structured_output`.
+
+        An answer that does not fit the schema is an `InvalidResponseError`, by whichever method.
+        """
+        if kwargs.get("method") == "json_mode" and schema is not None:
+            # The request does not name it, and yet the answer has to fit.
+            kwargs["answer_schema"] = schema_of(schema)
+        return super().with_structured_output(schema, **kwargs)
 
     def _generate_with_cache(
         self, messages: list[BaseMessage], stop: Stop = None, run_manager: Any = None, **kwargs: Any

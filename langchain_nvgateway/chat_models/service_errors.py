@@ -4,6 +4,9 @@ Each class is an `NVGatewayError`, the LangChain `ModelError` of its kind and, w
 matching `openai` error:
 
     BadAnswerError*         InvalidResponseError      openai.APIResponseValidationError
+    BrokenCallError*        ToolCallCorruptedError    openai.APIResponseValidationError
+    CutAnswerError*         TruncatedResponseError    openai.APIResponseValidationError
+    EmptyAnswerError*       EmptyResponseError        openai.APIResponseValidationError
     FilteredError           ContentFilteredError      openai.BadRequestError
     ContextTooLongError     ContextOverflowError      openai.BadRequestError
     InvalidRequestError     ModelInvalidRequestError  openai.BadRequestError
@@ -20,7 +23,8 @@ matching `openai` error:
     UnreachableError*       ModelConnectionError      openai.APIConnectionError
     TimedOutError*          ModelTimeoutError         openai.APITimeoutError
 
-Those marked * can be helped by a retry.
+Those marked * can be helped by a retry. What is found wrong with an answer after its reader has seen a part of it is
+a `StreamInterruptedError` as well.
 """
 
 from __future__ import annotations
@@ -40,7 +44,16 @@ from langchain_core.exceptions import (
 )
 from langchain_openai.chat_models import base as langchain_openai
 
-from ..errors import ContentFilteredError, InvalidResponseError, NVGatewayError
+from ..answers import Flaw
+from ..errors import (
+    ContentFilteredError,
+    EmptyResponseError,
+    InvalidResponseError,
+    NVGatewayError,
+    StreamInterruptedError,
+    ToolCallCorruptedError,
+    TruncatedResponseError,
+)
 from ..failures import retry_after_seconds
 from ..http_family import httpx
 from ..redaction import redact, redact_value, shown
@@ -51,6 +64,7 @@ __all__ = [
     "error_from_broken_answer",
     "error_from_event",
     "error_from_filter",
+    "error_from_flaw",
     "error_without_answer",
     "redacted_headers",
 ]
@@ -58,6 +72,34 @@ __all__ = [
 
 class BadAnswerError(InvalidResponseError, openai.APIResponseValidationError):
     """The answer is no chat completion."""
+
+
+class BrokenCallError(ToolCallCorruptedError, BadAnswerError):
+    """A tool call in the answer cannot be run, or is missing."""
+
+
+class CutAnswerError(TruncatedResponseError, BadAnswerError):
+    """The answer was cut where it must not be."""
+
+
+class EmptyAnswerError(EmptyResponseError, BadAnswerError):
+    """The answer says nothing."""
+
+
+class LateBadAnswerError(BadAnswerError, StreamInterruptedError):
+    """A `BadAnswerError` after a part was seen."""
+
+
+class LateBrokenCallError(BrokenCallError, StreamInterruptedError):
+    """A `BrokenCallError` after a part was seen."""
+
+
+class LateCutAnswerError(CutAnswerError, StreamInterruptedError):
+    """A `CutAnswerError` after a part was seen."""
+
+
+class LateEmptyAnswerError(EmptyAnswerError, StreamInterruptedError):
+    """An `EmptyAnswerError` after a part was seen."""
 
 
 class FilteredError(ContentFilteredError, langchain_openai.OpenAIInvalidRequestError):
@@ -144,6 +186,14 @@ class _Words:
     code: str
 
 
+_FLAWED: dict[type[NVGatewayError], tuple[type[NVGatewayError], type[NVGatewayError]]] = {
+    InvalidResponseError: (BadAnswerError, LateBadAnswerError),
+    ToolCallCorruptedError: (BrokenCallError, LateBrokenCallError),
+    TruncatedResponseError: (CutAnswerError, LateCutAnswerError),
+    EmptyResponseError: (EmptyAnswerError, LateEmptyAnswerError),
+}
+"""The error for a flaw, and the one for a flaw that is found too late."""
+
 _BY_STATUS: dict[int, tuple[type[NVGatewayError], str]] = {
     400: (InvalidRequestError, "Change the request: a retry as it is will fail again."),
     401: (UnauthorizedError, "Check the credentials."),
@@ -196,9 +246,9 @@ def error_from_event(call: Call, body: bytes) -> NVGatewayError:
 
 
 def error_from_broken_answer(
-    call: Call, status: int, headers: Mapping[str, str], body: bytes, reason: str, *, is_quality: bool = False
+    call: Call, status: int, headers: Mapping[str, str], body: bytes, reason: str, *, is_cut: bool = False
 ) -> NVGatewayError:
-    """Return the error for an answer with a good status that is no chat completion, or not the one that was asked for.
+    """Return the error for an answer with a good status that is no chat completion.
 
     Args:
         call: The call.
@@ -206,16 +256,40 @@ def error_from_broken_answer(
         headers: Headers of the answer.
         body: Body of the answer.
         reason: What is wrong with it.
-        is_quality: Whether the model is at fault, and not the service.
+        is_cut: Whether it is the beginning of one.
     """
     text = body[:200_000].decode("utf-8", "replace")
     reason = shown(reason, call.secrets)
-    return BadAnswerError(
+    kind = CutAnswerError if is_cut else BadAnswerError
+    return kind(
         f"{call.who}: answered {status} with {reason}{_full_stop(reason)} Try again, or use another model.",
         **_openai_data(call, status, headers, text, _parsed(text), _Words(reason, "")),
         reason=reason,
         raw=shown(text, call.secrets),
-        is_quality=is_quality,
+        is_quality=False,
+    )
+
+
+def error_from_flaw(
+    call: Call, headers: Mapping[str, str], flaw: Flaw, *, usage_metadata: Any = None, is_late: bool = False
+) -> NVGatewayError:
+    """Return the error for an answer that is a chat completion, and yet cannot be used.
+
+    Args:
+        call: The call.
+        headers: Headers of the answer.
+        flaw: What is wrong with it.
+        usage_metadata: What it cost all the same.
+        is_late: Whether its reader has seen a part of it.
+    """
+    remedy = "What came is in `.partial`; ask again." if is_late else "Ask again, or use another model."
+    return _FLAWED[flaw.error][is_late](
+        f"{call.who}: the answer cannot be used: {flaw.reason}. {remedy}",
+        **_openai_data(call, 200, headers, "", None, _Words(flaw.reason, "")),
+        reason=flaw.reason,
+        raw=shown(flaw.raw, call.secrets),
+        is_quality=True,
+        usage_metadata=usage_metadata,
     )
 
 

@@ -58,7 +58,7 @@ class Screen:
         self._label = ("", "")
         self._held: list[CircuitOpened | CircuitClosed] = []
         self.broken = ""
-        """The tool call that the leg asked last has broken."""
+        """What the leg asked last sent in place of a tool call."""
 
         self.trouble = ""
         """Status of the error that it answered with."""
@@ -233,9 +233,4 @@ class _LegWatch(BaseCallbackHandler):
     def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:
         status = getattr(error, "status_code", None)
         self._screen.trouble = f"status {status}, " if status else ""
-
-    def on_llm_end(self, response: Any, **kwargs: Any) -> None:
-        for generations in response.generations:
-            for generation in generations:
-                for call in getattr(getattr(generation, "message", None), "invalid_tool_calls", ()):
-                    self._screen.broken = f"{call['name']} {call['args']}"
+        self._screen.broken = str(getattr(error, "raw", None) or "")

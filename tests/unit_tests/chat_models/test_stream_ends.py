@@ -134,6 +134,8 @@ def test_the_partial_message_has_no_tool_call(pieces: tuple[bytes, ...], call_st
     assert error.partial.tool_calls == []
 
 
+FIRST = {"title": "first", "description": "x", "type": "object", "properties": {"x": {"type": "integer"}}}
+SECOND = {"title": "second", "description": "y", "type": "object", "properties": {"y": {"type": "integer"}}}
 TWO_CALLS: list[dict[str, Any]] = [
     {"id": "a", "type": "function", "function": {"name": "first", "arguments": '{"x": 1}'}},
     {"id": "b", "type": "function", "function": {"name": "second", "arguments": '{"y": 2}'}},
@@ -155,7 +157,7 @@ def test_tool_calls_are_joined_with_and_without_an_index(index: Any, call_stream
     """A delta without an id goes on with the call before it; one with a new id is a new call."""
     pieces = [chunk({"tool_calls": [delta]}) for delta in _in_pieces(index)]
     with serving(*pieces, chunk({}, "tool_calls")) as server:
-        answer = call_stream(server.model())
+        answer = call_stream(server.model().bind_tools([FIRST, SECOND]))
     assert [(found["name"], found["args"]) for found in answer.tool_calls] == [
         ("first", {"x": 1}),
         ("second", {"y": 2}),
@@ -168,7 +170,7 @@ def test_two_whole_tool_calls_in_one_delta_need_no_index(index: Any, call_stream
     """Their places in the list are their places."""
     calls = [{**one} if index == "missing" else {**one, "index": None} for one in TWO_CALLS]
     with serving(chunk({"tool_calls": calls}), chunk({}, "tool_calls")) as server:
-        answer = call_stream(server.model())
+        answer = call_stream(server.model().bind_tools([FIRST, SECOND]))
     assert [found["args"] for found in answer.tool_calls] == [{"x": 1}, {"y": 2}]
 
 
@@ -177,7 +179,7 @@ def test_a_json_body_is_taken_for_a_stream(call_stream: Call) -> None:
     usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
     body = completion({"content": "ab", "tool_calls": TWO_CALLS}, "tool_calls", usage=usage)
     with serving(body, content_type="application/json; charset=utf-8") as server:
-        answer = call_stream(server.model())
+        answer = call_stream(server.model().bind_tools([FIRST, SECOND]))
     assert answer.text == "ab"
     assert [found["args"] for found in answer.tool_calls] == [{"x": 1}, {"y": 2}]
     assert answer.usage_metadata["total_tokens"] == 3

@@ -37,7 +37,7 @@ STORY = [
     r"^  4  planner +nvidia-nim +\"1\. ",
     r"^>>> From now on NIM corrupts",
     r"^  5  programmer +nvidia-nim +REJECTED: the arguments",
-    r"^ +it was read_file \{",
+    r"^ +it was \{\"\{",
     r"^ +starfleet +a new token",
     r"^ +nvidia-gateway +read_file\(",
     r"^ +tool +read_file: 16 lines",
@@ -284,7 +284,7 @@ def test_role_that_never_ends_is_stopped(with_actor: Emulator) -> None:
 
 
 def test_tool_refuses_what_it_cannot_do_and_the_run_goes_on(with_actor: Emulator) -> None:
-    """A path outside and arguments that do not fit are told to the model, which goes on."""
+    """A path outside is told to the model, which goes on; arguments that do not fit never reach the tool."""
     bad = iter([("read_file", {"path": "../../etc/passwd"}), ("read_file", {})])
 
     def speak(request: Any) -> Reply | None:
@@ -294,10 +294,10 @@ def test_tool_refuses_what_it_cannot_do_and_the_run_goes_on(with_actor: Emulator
     with_actor.nim.reply_always(speak)
     result = live("--json")
     assert result.exit_code == 0
-    assert json.loads(result.stdout)["tool_calls"]["refused"] == 2
-    told = [message["content"] for message in with_actor.nim.requests[3].json["messages"] if message["role"] == "tool"]
+    assert json.loads(result.stdout)["tool_calls"]["refused"] == 1
+    assert json.loads(result.stdout)["tool_calls"]["rejected_answers"] == 1
+    told = [message["content"] for message in with_actor.nim.requests[2].json["messages"] if message["role"] == "tool"]
     assert "outside of the project" in told[0]
-    assert "path: Field required" in told[1]
 
 
 def test_message_that_is_no_work_ends_with_the_router(with_actor: Emulator) -> None:

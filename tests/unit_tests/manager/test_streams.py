@@ -48,12 +48,15 @@ class StreamingAlways(Streaming):
     streaming: bool = False
 
 
+RUN = {"title": "run", "description": "Run it.", "type": "object", "properties": {}}
+
+
 def streaming(*script: Any) -> Streaming:
     return Streaming(act=lambda _messages, _kwargs: AIMessage("whole"), script=list(script))
 
 
-def called(args: str, **kwargs: Any) -> AIMessageChunk:
-    call = {"name": "run", "args": args, "id": "1", "index": 0, "type": "tool_call_chunk"}
+def called(args: str, *, name: str | None = "run", **kwargs: Any) -> AIMessageChunk:
+    call = {"name": name, "args": args, "id": "1", "index": 0, "type": "tool_call_chunk"}
     return AIMessageChunk("", tool_call_chunks=[call], **kwargs)
 
 
@@ -175,7 +178,7 @@ def test_a_model_that_does_not_stream_gives_one_chunk(is_async: bool) -> None:
     """Tool calls included."""
     call = {"name": "run", "args": {"x": 1}, "id": "1"}
     fake = Fake(act=lambda _messages, _kwargs: AIMessage("whole", tool_calls=[call]))
-    chunks, error = read(manager_of(fake).model("planner"), is_async)
+    chunks, error = read(manager_of(fake).model("planner").bind_tools([RUN]), is_async)
     assert error is None
     assert [type(chunk) for chunk in chunks] == [AIMessageChunk]
     assert chunks[0].tool_calls[0]["args"] == {"x": 1}
@@ -194,8 +197,8 @@ def test_a_model_that_does_not_stream_gives_one_chunk(is_async: bool) -> None:
 )
 def test_a_broken_call_is_never_seen(script: list[Any], is_async: bool) -> None:
     """Tool calls are held back until they are whole, so the next leg can answer in their place."""
-    good = streaming(called('{"cmd"'), called(': "ls"}'), {"finish_reason": "tool_calls"})
-    chunks, error = read(manager_of(streaming(*script), good).model("planner"), is_async)
+    good = streaming(called('{"cmd"'), called(': "ls"}', name=None), {"finish_reason": "tool_calls"})
+    chunks, error = read(manager_of(streaming(*script), good).model("planner").bind_tools([RUN]), is_async)
     assert error is None
     whole = add_ai_message_chunks(*chunks)
     assert [call["args"] for call in whole.tool_calls] == [{"cmd": "ls"}]
@@ -257,7 +260,7 @@ def test_trouble_behind_the_end_of_an_answer_is_none(is_async: bool) -> None:
 def test_a_call_without_arguments_is_one_without_parameters(is_async: bool) -> None:
     """Services send that for tools without parameters, in streams as in whole answers."""
     script = [called(""), {"finish_reason": "tool_calls"}]
-    chunks, error = read(manager_of(streaming(*script)).model("planner"), is_async)
+    chunks, error = read(manager_of(streaming(*script)).model("planner").bind_tools([RUN]), is_async)
     assert error is None
     assert [call["args"] for call in add_ai_message_chunks(*chunks).tool_calls] == [{}]
 

@@ -48,15 +48,15 @@ SENT = {
 
 
 def legs_that_need_a_second_try() -> tuple[FakeLeg, FakeLeg]:
-    """The first never answers, the second one the second time it is asked."""
-    second = calls_weather()
-    answer, left = second.act, [1]
+    """The first never answers, the second one the second time it is asked: with a call if it may."""
+    weather, second = calls_weather(), says()
+    fine, left = second.act, [1]
 
     def act(messages: Any, kwargs: Any) -> AIMessage:
         if left[0]:
             left[0] -= 1
             raise ConnectionError("not yet")
-        return answer(messages, kwargs)
+        return weather.act(messages, kwargs) if kwargs.get("tools") else fine(messages, kwargs)
 
     second.act = act
     return raises(ConnectionError("never")), second
@@ -124,7 +124,7 @@ def test_the_last_tools_count() -> None:
 
 def test_keyword_arguments_bound_with_no_tools_are_kept(call_whole: Call) -> None:
     """Agents without tools bind a response format that way."""
-    first = says()
+    first = says("{}")
     model: Any = manager_of(first, says()).model("planner")
     call_whole(model.bind_tools([], response_format={"type": "json_object"}), "Hi")
     assert first.calls == [{"response_format": {"type": "json_object"}}]

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessageChunk
 from langchain_openai import ChatOpenAI
 
+from langchain_nvgateway.answers import Contract, flaw_in
+from langchain_nvgateway.chat_models.call_numbers import CallNumbers
 from langchain_nvgateway.chat_models.envelopes import (
     BrokenEnvelopeError,
     as_chunk,
@@ -20,6 +22,7 @@ from langchain_nvgateway.chat_models.envelopes import (
     has_content,
     parsed_json,
 )
+from langchain_nvgateway.chat_models.wire_answers import CallPieces, answer_in
 
 _MANY = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=300)
 _SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
@@ -111,6 +114,22 @@ def _with(original: dict[str, Any], path: tuple[Any, ...], value: Any) -> Any:
     return changed
 
 
+def _converted(model: ChatOpenAI, completion: dict[str, Any]) -> None:
+    """Convert a completion whose calls are fit to be run: the others are refused before."""
+    contract = Contract(are_all_known=False)
+    if not any(flaw_in(answer_in(choice["message"], "stop"), contract) for choice in completion["choices"]):
+        model._create_chat_result(completion)
+
+
+def _converted_chunk(model: ChatOpenAI, chunk: dict[str, Any]) -> None:
+    """Convert a chunk without its pieces of calls, which are joined before."""
+    for choice in chunk["choices"]:
+        pieces = choice["delta"].pop("tool_calls", None) or ()
+        CallNumbers().number(pieces)
+        CallPieces().add(pieces)
+    model._convert_chunk_to_generation_chunk(chunk, AIMessageChunk, None)
+
+
 def _damaged(original: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     """An envelope with something else in one place, or nothing but arbitrary JSON."""
     places = [path for path in _places(original) if path]
@@ -142,7 +161,7 @@ def test_completion_is_refused_or_converted(model: ChatOpenAI, reply: dict[str, 
         checked = checked_completion(reply)
     except BrokenEnvelopeError:
         return
-    model._create_chat_result(checked)
+    _converted(model, checked)
 
 
 @_MANY
@@ -154,7 +173,7 @@ def test_chunk_is_refused_or_converted(model: ChatOpenAI, chunk: dict[str, Any])
     except BrokenEnvelopeError:
         return
     has_content(checked)
-    model._convert_chunk_to_generation_chunk(checked, AIMessageChunk, None)
+    _converted_chunk(model, checked)
 
 
 @_MANY
@@ -166,7 +185,7 @@ def test_whole_answer_to_a_stream_is_refused_or_converted(model: ChatOpenAI, rep
     except BrokenEnvelopeError:
         return
     has_content(chunk)
-    model._convert_chunk_to_generation_chunk(chunk, AIMessageChunk, None)
+    _converted_chunk(model, chunk)
 
 
 _ODD = [None, True, 7, 1.5, "text", [], [None], [7], ["x"], [[]], {}, {"a": 1}]
@@ -184,7 +203,7 @@ def test_completion_with_one_odd_part_is_refused_or_converted(model: ChatOpenAI,
     for value in _ODD:
         try:
             checked = checked_completion(_with(COMPLETION, path, copy.deepcopy(value)))
-            model._create_chat_result(checked)
+            _converted(model, checked)
         except BrokenEnvelopeError:
             continue
         except Exception as problem:
@@ -200,7 +219,7 @@ def test_chunk_with_one_odd_part_is_refused_or_converted(model: ChatOpenAI, path
         try:
             checked = checked_chunk(_with(CHUNK, path, copy.deepcopy(value)))
             has_content(checked)
-            model._convert_chunk_to_generation_chunk(checked, AIMessageChunk, None)
+            _converted_chunk(model, checked)
         except BrokenEnvelopeError:
             continue
         except Exception as problem:

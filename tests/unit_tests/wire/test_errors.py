@@ -24,6 +24,9 @@ _TREE = {
     "StarfleetAuthError": (errors.StarfleetError, langchain.ModelAuthenticationError),
     "StarfleetUnavailableError": (errors.StarfleetError, langchain.ModelAPIError),
     "InvalidResponseError": (NVGatewayError, langchain.ModelError),
+    "ToolCallCorruptedError": (errors.InvalidResponseError,),
+    "TruncatedResponseError": (errors.InvalidResponseError,),
+    "EmptyResponseError": (errors.InvalidResponseError,),
     "StreamInterruptedError": (NVGatewayError, langchain.ModelConnectionError),
     "ContentFilteredError": (NVGatewayError, langchain.ModelInvalidRequestError),
 }
@@ -32,6 +35,9 @@ _RETRYABLE = {
     "CircuitOpenError",
     "StarfleetUnavailableError",
     "InvalidResponseError",
+    "ToolCallCorruptedError",
+    "TruncatedResponseError",
+    "EmptyResponseError",
     "StreamInterruptedError",
 }
 _COPIES: dict[str, Callable[[Any], Any]] = {

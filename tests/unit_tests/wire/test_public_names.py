@@ -21,6 +21,7 @@ NAMES = [
     "ContentFilteredError",
     "EgressDeniedError",
     "EgressPolicy",
+    "EmptyResponseError",
     "InvalidResponseError",
     "ModelManager",
     "NVGatewayError",
@@ -32,6 +33,8 @@ NAMES = [
     "StarfleetUnavailableError",
     "StreamInterruptedError",
     "TokenState",
+    "ToolCallCorruptedError",
+    "TruncatedResponseError",
 ]
 
 
