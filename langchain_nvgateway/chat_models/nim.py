@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from langchain_core.language_models import LanguageModelInput
 from pydantic import Field, model_validator
 
 from ..egress import checked_url, origin_of
@@ -95,15 +94,6 @@ class ChatNIM(SealedChatModel):
 
     def _url(self, model: str) -> str:
         return f"{self.openai_api_base or ''}/chat/completions"
-
-    def _get_request_payload(self, input_: LanguageModelInput, *, stop: Any = None, **kwargs: Any) -> dict[str, Any]:
-        payload: dict[str, Any] = super()._get_request_payload(input_, stop=stop, **kwargs)
-        for message in payload["messages"]:
-            # NIM takes lists of parts from users only.
-            if message["role"] != "user" and isinstance(message.get("content"), list):
-                parts = message["content"]
-                message["content"] = "".join(part.get("text", "") for part in parts if isinstance(part, dict)) or None
-        return payload
 
     @property
     def _status_url(self) -> str | None:

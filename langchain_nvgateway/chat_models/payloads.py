@@ -12,7 +12,6 @@ from openai.lib._parsing._completions import type_to_response_format_param
 
 from ..answers import PLAIN, Contract, contract_of, schema_of
 from ..errors import ConfigurationError
-from ..history import with_short_call_ids
 
 __all__ = ["RequestParts", "is_reasoning_model", "request_parts"]
 
@@ -70,8 +69,6 @@ def request_parts(payload: dict[str, Any], *, headers: Mapping[str, Any], query:
     own_query = _query({**query, **(payload.pop("extra_query", None) or {})})
     limits: dict[str, Any] = {name: payload.pop(name) for name in ("timeout", "first_token_timeout") if name in payload}
     payload.update(payload.pop("extra_body", None) or {})
-    if "messages" in payload:
-        payload["messages"] = with_short_call_ids(payload["messages"])
     if payload.get("tools") == []:
         # What LangChain's agents bind when they have none; services refuse an empty list.
         payload = {name: value for name, value in payload.items() if name not in _ABOUT_TOOLS}

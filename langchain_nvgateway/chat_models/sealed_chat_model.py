@@ -25,6 +25,8 @@ from ..answers import schema_of
 from ..deadlines import Deadline
 from ..egress import checked_url
 from ..errors import ConfigurationError
+from ..history import clean_history as cleaned
+from ..history import dialect_of
 from ..sealed_http import SealedHTTP
 from .assembly import StreamAssembly, chat_result
 from .call_flow import CallPlan, Completion
@@ -77,6 +79,12 @@ class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
 
     strict_answers: bool = True
     """Check each answer before anybody sees it: tool calls, objects in a schema, that it says something at all."""
+
+    clean_history: bool = True
+    """Mend what the service would refuse in a conversation: ids, malformed calls, results that are missing."""
+
+    single_tool_call: bool = False
+    """The model takes one tool call per turn: turns with several are split."""
 
     service: ClassVar[str]
     """Name of the service in messages."""
@@ -284,6 +292,13 @@ class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
         given = {name: getattr(self, name) for name in self.model_fields_set if name not in self._secret_fields}
         return _rebuilt, (type(self), given)
 
+    def _get_request_payload(self, input_: LanguageModelInput, *, stop: Stop = None, **kwargs: Any) -> dict[str, Any]:
+        if self.clean_history:
+            dialect = dialect_of(self.provider, single_tool_call=self.single_tool_call)
+            input_ = cleaned(self._convert_input(input_).to_messages(), dialect)
+        payload: dict[str, Any] = super()._get_request_payload(input_, stop=stop, **kwargs)
+        return payload
+
     # -- One call --------------------------------------------------------------------------------------------
 
     def _plan(
@@ -296,8 +311,9 @@ class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
         **kwargs: Any,
     ) -> tuple[CallPlan, RequestParts]:
         correlation_id = correlation_id_of(run_manager)
-        payload = self._get_request_payload(messages, stop=stop, **{**kwargs, "stream": stream})
-        parts = request_parts(payload, headers=self.default_headers or {}, query=self.default_query or {})
+        kwargs = {**kwargs, "stop": stop, "stream": stream}
+        payload = self._get_request_payload(messages, **kwargs)
+        parts = self._request_parts(payload)
         limit = self._seconds("timeout", parts)
         if stream:
             limit = min(limit, self._seconds("first_token_timeout", parts))
@@ -327,6 +343,9 @@ class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
             status_url=self._status_url,
         )
         return plan, parts
+
+    def _request_parts(self, payload: dict[str, Any]) -> RequestParts:
+        return request_parts(payload, headers=self.default_headers or {}, query=self.default_query or {})
 
     def _stream_kwargs(self, stream_usage: bool | None, kwargs: dict[str, Any]) -> dict[str, Any]:
         if self._should_stream_usage(stream_usage, **kwargs):
