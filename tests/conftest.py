@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
+from langchain_nvgateway.chat_models.learned import forget_learned
 from langchain_nvgateway.chat_models.sealed_chat_model import _shared_http
 from langchain_nvgateway.emulator import Emulator
 from langchain_nvgateway.starfleet.sharing import clear_shared_providers
@@ -42,12 +43,16 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_shared_between_tests() -> Iterator[None]:
-    """Give each test connections and tokens of its own."""
-    _shared_http.cache_clear()
-    clear_shared_providers()
+    """Give each test connections, tokens and knowledge of models of its own."""
+    _forget()
     yield
+    _forget()
+
+
+def _forget() -> None:
     _shared_http.cache_clear()
     clear_shared_providers()
+    forget_learned()
 
 
 @pytest.fixture(scope="session")

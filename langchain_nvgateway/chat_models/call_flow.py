@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urljoin
 
@@ -24,6 +24,7 @@ from .chunk_reader import OpenStream
 from .envelopes import BrokenEnvelopeError, CutEnvelopeError, checked_completion, is_error, parsed_json
 from .service_errors import (
     Call,
+    SingleToolCallError,
     error_from_answer,
     error_from_broken_answer,
     error_from_event,
@@ -58,6 +59,10 @@ class CallPlan:
     origins: Origins
     status_url: str | None = None
     """Where the answer of a request that is still running (202) can be had."""
+
+    split_body: Callable[[], bytes | None] = field(default=lambda: None, repr=False)
+    """Makes the body with one tool call per turn, for a model that has refused a turn with several; `None` if that is
+    the body already."""
 
     def call(self, bearer: SecretStr | None = None) -> Call:
         """Return what an error of this call says about it."""
@@ -130,6 +135,12 @@ def call_flow(plan: CallPlan) -> Flow:
             fresh: SecretStr = yield Authorize(refused=bearer)
             if fresh != bearer:
                 bearer = fresh
+                continue
+        if isinstance(outcome, SingleToolCallError):
+            split = plan.split_body()
+            if split is not None:
+                # What is asked is still the same, so this is none of the retries.
+                plan = replace(plan, body=split, split_body=lambda: None)
                 continue
         delay = _delay_before_retry(outcome, retries, plan)
         if delay is None:

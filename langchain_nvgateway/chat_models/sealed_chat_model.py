@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from contextlib import aclosing, closing
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl, urlencode
 
@@ -33,6 +33,7 @@ from .call_flow import CallPlan, Completion
 from .chunk_reader import OpenStream
 from .correlation import awithin_call, call_of, correlation_id_of, with_run_id, within_call
 from .credentials import Credential
+from .learned import learn_single_tool_call, takes_single_tool_call
 from .payloads import RequestParts, request_parts
 from .request_path import RequestPath
 from .token_counts import OfflineTokenCounts
@@ -84,7 +85,7 @@ class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
     """Mend what the service would refuse in a conversation: ids, malformed calls, results that are missing."""
 
     single_tool_call: bool = False
-    """The model takes one tool call per turn: turns with several are split."""
+    """The model takes one tool call per turn: turns with several are split. Found out by itself otherwise."""
 
     service: ClassVar[str]
     """Name of the service in messages."""
@@ -294,7 +295,9 @@ class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
 
     def _get_request_payload(self, input_: LanguageModelInput, *, stop: Stop = None, **kwargs: Any) -> dict[str, Any]:
         if self.clean_history:
-            dialect = dialect_of(self.provider, single_tool_call=self.single_tool_call)
+            model = str(kwargs.get("model", self.model_name))
+            single = self.single_tool_call or takes_single_tool_call(self._url(model), model)
+            dialect = dialect_of(self.provider, single_tool_call=single)
             input_ = cleaned(self._convert_input(input_).to_messages(), dialect)
         payload: dict[str, Any] = super()._get_request_payload(input_, stop=stop, **kwargs)
         return payload
@@ -341,11 +344,23 @@ class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
             deadline=Deadline(limit),
             origins=self._path.http.origins,
             status_url=self._status_url,
+            split_body=partial(self._split_body, parts, messages, kwargs),
         )
         return plan, parts
 
     def _request_parts(self, payload: dict[str, Any]) -> RequestParts:
         return request_parts(payload, headers=self.default_headers or {}, query=self.default_query or {})
+
+    def _split_body(self, sent: RequestParts, messages: list[BaseMessage], kwargs: dict[str, Any]) -> bytes | None:
+        """Return the body of a call with one tool call per turn, and remember that the model wants it so."""
+        if not self.clean_history:
+            return None
+        split = cleaned(messages, dialect_of(self.provider, single_tool_call=True))
+        body = self._request_parts(self._get_request_payload(split, **kwargs)).body
+        if body == sent.body:
+            return None
+        learn_single_tool_call(self._url(sent.model), sent.model)
+        return body
 
     def _stream_kwargs(self, stream_usage: bool | None, kwargs: dict[str, Any]) -> dict[str, Any]:
         if self._should_stream_usage(stream_usage, **kwargs):

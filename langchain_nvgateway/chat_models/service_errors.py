@@ -10,6 +10,7 @@ matching `openai` error:
     FilteredError           ContentFilteredError      openai.BadRequestError
     ContextTooLongError     ContextOverflowError      openai.BadRequestError
     InvalidRequestError     ModelInvalidRequestError  openai.BadRequestError
+    SingleToolCallError     that, for a turn with several tool calls
     UnprocessableError      ModelInvalidRequestError  openai.UnprocessableEntityError
     RefusedRequestError     ModelInvalidRequestError  openai.APIStatusError            (405, 413, …)
     UnauthorizedError       ModelAuthenticationError  openai.AuthenticationError
@@ -60,6 +61,7 @@ from ..redaction import redact, redact_value, shown
 
 __all__ = [
     "Call",
+    "SingleToolCallError",
     "error_from_answer",
     "error_from_broken_answer",
     "error_from_event",
@@ -112,6 +114,10 @@ class ContextTooLongError(NVGatewayError, langchain_openai.OpenAIContextOverflow
 
 class InvalidRequestError(NVGatewayError, langchain_openai.OpenAIInvalidRequestError):
     """The service takes the request for invalid."""
+
+
+class SingleToolCallError(InvalidRequestError):
+    """The model takes one tool call per turn, and the conversation has a turn with several."""
 
 
 class UnprocessableError(NVGatewayError, openai.UnprocessableEntityError, ModelInvalidRequestError):
@@ -333,7 +339,7 @@ def _kind(status: int, words: _Words) -> tuple[type[NVGatewayError], str]:
     if "DEGRADED function" in words.text and (status == 400 or status >= 500):
         return OutageError, "The model is down; try again later or use another one."
     if "only supports single tool-calls" in words.text:
-        return InvalidRequestError, "This model takes one tool call per turn."
+        return SingleToolCallError, "This model takes one tool call per turn; set single_tool_call=True."
     if status >= 500:
         return OutageError, "Try again."
     return _BY_STATUS.get(status, (RefusedRequestError, "Check the base URL and the request."))
