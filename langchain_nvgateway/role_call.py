@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, closing
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from langchain_core.callbacks.manager import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
@@ -16,6 +16,7 @@ from langchain_core.tracers._streaming import _StreamingCallbackHandler
 
 from .answers import Hold, check_answer, with_call_ids
 from .bindings import Binding, SchemaBinding
+from .role_runs import Surrounding, astream_within, stream_within
 from .routing import Route, Turn
 from .stream_watch import StreamWatch
 
@@ -107,8 +108,8 @@ class RoleCall:
             is_with_reader = False
             try:
                 stream = turn.attached.runnable.stream(self.messages, config, **self._stream_kwargs(turn))
-                with closing(cast("Generator[AIMessage, None, None]", stream)):
-                    for message in stream:
+                with closing(stream_within(config, stream)) as said:
+                    for message in said:
                         if not watch.has_shown:
                             self.route.check_time()
                         for chunk in watch.add(message):
@@ -136,11 +137,11 @@ class RoleCall:
             is_with_reader = False
             try:
                 stream = turn.attached.runnable.astream(self.messages, config, **self._stream_kwargs(turn))
-                async with aclosing(cast("AsyncGenerator[AIMessage, None]", stream)):
+                async with aclosing(astream_within(config, stream)) as said:
                     while True:
                         seconds = self.silence_seconds if watch.has_shown else self.route.seconds_left()
                         async with asyncio.timeout(seconds):
-                            message = await anext(stream, None)
+                            message = await anext(said, None)
                         if message is None:
                             break
                         for chunk in watch.add(message):
@@ -177,10 +178,11 @@ class RoleCall:
         """Return the checked answer of a leg."""
         runnable, kwargs = turn.attached.runnable, self._kwargs(turn)
         if not _is_streamed(turn, run):
-            return self._checked(turn, runnable.invoke(self.messages, config, **kwargs))
+            with Surrounding(config):
+                return self._checked(turn, runnable.invoke(self.messages, config, **kwargs))
         watch, failure = self._watch(turn, "all"), None
         try:
-            for message in runnable.stream(self.messages, config, **kwargs):
+            for message in stream_within(config, runnable.stream(self.messages, config, **kwargs)):
                 self.route.check_time()
                 watch.add(message)
         except BaseException as error:  # noqa: BLE001 - the watch says what it is
@@ -191,10 +193,11 @@ class RoleCall:
         """Do what `_asked` does."""
         runnable, kwargs = turn.attached.runnable, self._kwargs(turn)
         if not _is_streamed(turn, run):
-            return self._checked(turn, await runnable.ainvoke(self.messages, config, **kwargs))
+            with Surrounding(config):
+                return self._checked(turn, await runnable.ainvoke(self.messages, config, **kwargs))
         watch, failure = self._watch(turn, "all"), None
         try:
-            async for message in runnable.astream(self.messages, config, **kwargs):
+            async for message in astream_within(config, runnable.astream(self.messages, config, **kwargs)):
                 watch.add(message)
         except BaseException as error:  # noqa: BLE001 - the watch says what it is
             failure = error

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from contextlib import aclosing, closing, suppress
+from contextvars import Token
+from typing import Any, cast
 
 from langchain_core.callbacks.manager import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import get_async_callback_manager_for_config, get_callback_manager_for_config
+from langchain_core.runnables.config import (
+    get_async_callback_manager_for_config,
+    get_callback_manager_for_config,
+    var_child_runnable_config,
+)
 from langchain_core.tracers._streaming import _StreamingCallbackHandler
 
-__all__ = ["astart_run", "atapped", "start_run", "tapped", "whole"]
+__all__ = ["Surrounding", "astart_run", "astream_within", "atapped", "start_run", "stream_within", "tapped", "whole"]
 
 
 def start_run(role: str, input: Any, config: RunnableConfig) -> CallbackManagerForChainRun:
@@ -48,6 +54,53 @@ def atapped(
         if isinstance(handler, _StreamingCallbackHandler):
             return handler.tap_output_aiter(run.run_id, chunks)
     return chunks
+
+
+class Surrounding:
+    """Lets a leg find its own config around it, where it would find that of the chain or node that asks the role.
+
+    LangChain's bindings add the callbacks that they find to those that they are given.
+    """
+
+    __slots__ = ("_config", "_token")
+
+    def __init__(self, config: RunnableConfig) -> None:
+        self._config = config
+        self._token: Token[RunnableConfig | None] | None = None
+
+    def __enter__(self) -> None:
+        if var_child_runnable_config.get() is not None:
+            self._token = var_child_runnable_config.set(self._config)
+
+    def __exit__(self, *_: object) -> None:
+        token, self._token = self._token, None
+        if token is not None:
+            with suppress(ValueError):  # A call that nobody has finished ends in the context of the collector.
+                var_child_runnable_config.reset(token)
+
+
+def stream_within(config: RunnableConfig, messages: Iterator[AIMessage]) -> Generator[AIMessage, None, None]:
+    """Yield what a leg streams, which finds its own config around it each time it is asked to go on."""
+    surrounding = Surrounding(config)
+    with closing(cast("Generator[AIMessage, None, None]", messages)):
+        while True:
+            with surrounding:
+                message = next(messages, None)
+            if message is None:
+                return
+            yield message
+
+
+async def astream_within(config: RunnableConfig, messages: AsyncIterator[AIMessage]) -> AsyncGenerator[AIMessage, None]:
+    """Do what `stream_within` does."""
+    surrounding = Surrounding(config)
+    async with aclosing(cast("AsyncGenerator[AIMessage, None]", messages)):
+        while True:
+            with surrounding:
+                message = await anext(messages, None)
+            if message is None:
+                return
+            yield message
 
 
 def _name(role: str, config: RunnableConfig) -> str:

@@ -32,6 +32,7 @@ from .composing import (
     says,
     who,
 )
+from .watching import DONE, asking, graph_of, read, speaking, streaming
 
 SAID = [HumanMessage("Hello")]
 
@@ -54,6 +55,21 @@ def test_a_call_is_one_run_with_the_legs_runs_in_it(emu: Emulator, call: Call) -
         assert run["tags"][0] == "mine"
         assert run["metadata"]["colour"] == "blue"
     assert [leg["metadata"]["ls_provider"] for leg in (first, second)] == ["nvidia-nim", "nvidia-gateway"]
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("modes", [["messages"], []], ids=str)
+@pytest.mark.parametrize("style", ["invoke", "stream"])
+def test_a_legs_run_is_the_roles_child_in_a_node_too(style: str, modes: list[str], is_async: bool) -> None:
+    """With tools bound to the leg, when LangChain would take the node for its parent."""
+    recorder = Recorder()
+    model = (
+        manager_of(raises(ConnectionError("down")), speaking("fine", DONE)).model("planner").bind_tools([get_weather])
+    )
+    node = (asking if style == "invoke" else streaming)(model, is_async=is_async)
+    read(graph_of(node), is_async=is_async, modes=modes, config={"callbacks": [recorder]})
+    (role,) = [run for run in recorder.of_type("chain") if run["name"] == "planner model"]
+    assert [leg["parent_run_id"] for leg in recorder.of_type("model")] == [role["id"]] * 2
 
 
 def test_a_name_of_ones_own_is_the_runs_name(emu: Emulator, call: Call) -> None:
