@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
 
 from .breaker import BreakerState, CircuitBreaker, Permit
 from .errors import CircuitOpenError
 from .failures import Failure, FailureKind
+from .history import clean_history, dialect_of
 
 __all__ = ["AbsentLeg", "Leg", "LegBreakers", "Permits", "common_profile"]
 
@@ -139,6 +141,7 @@ class Leg:
         self.takes_timeout = takes_timeout
         self.judges_answers = getattr(chat_model, "strict_answers", False) is True
         """Whether the chat model gives no answer that cannot be used; else the role judges it."""
+        self._cleans_history = hasattr(chat_model, "clean_history")
         self.refuses_tools = _profile(chat_model).get("tool_calling") is False
         """Whether it is known not to call tools: from the model's profile, or since the service said so."""
 
@@ -155,6 +158,10 @@ class Leg:
         """Tokens that the model takes at most, `None` if nobody knows."""
         window = _profile(self.chat_model).get("max_input_tokens")
         return window if isinstance(window, int) else None
+
+    def conversation(self, messages: list[BaseMessage]) -> list[BaseMessage]:
+        """Return a conversation as the model can take it; our own chat models see to that themselves."""
+        return messages if self._cleans_history else clean_history(messages, dialect_of(self.provider))
 
     def limits(self, seconds: float) -> dict[str, Any]:
         """Return the keyword arguments by which a call of the model ends in time.

@@ -16,6 +16,7 @@ from langchain_core.tracers._streaming import _StreamingCallbackHandler
 
 from .answers import Hold, check_answer, with_call_ids
 from .bindings import Binding, SchemaBinding
+from .message_stream import MessageStream
 from .role_runs import Surrounding, astream_within, stream_within
 from .routing import Route, Turn
 from .stream_watch import StreamWatch
@@ -49,46 +50,50 @@ class RoleCall:
         Raises:
             Exception: As `Route.next_turn` and `Route.failed`.
         """
-        config = self._config(run)
         while True:
+            config, messages = self._watched_config(run)
             turn = self.route.next_turn()
+            watch = self._watch(turn, self._hold_within(messages))
             failure: BaseException
             try:
-                raw = self._asked(turn, run, config)
+                raw = self._asked(turn, run, config, watch, messages)
                 if not isinstance(self.binding, SchemaBinding):
-                    return _signed(raw, self.route.answered(turn))
+                    return self._told(turn, raw, watch, messages)
                 parsed = None
                 if not self.binding.calls_instead(raw):
                     parsed = turn.attached.parser.invoke(raw, config) if turn.attached.parser else raw
                     self.binding.check_parsed(parsed)
-                return self.binding.result(_signed(raw, self.route.answered(turn)), parsed)
+                return self.binding.result(self._told(turn, raw, watch, messages), parsed)
             except BaseException as error:  # noqa: BLE001 - the route raises what is not its own to handle
                 failure = error
             # Outside of the block: the next leg's errors shall not have this one as their context.
             try:
+                messages.retract(failure)
                 self.route.failed(turn, failure)
             finally:
                 del failure  # An error that holds the frame that holds the error would wait for the collector.
 
     async def aanswer(self, run: Run) -> Any:
         """Do what `answer` does; the time limit cuts any leg."""
-        config = self._config(run)
         while True:
+            config, messages = self._watched_config(run)
             turn = self.route.next_turn()
+            watch = self._watch(turn, self._hold_within(messages))
             failure: BaseException
             try:
                 async with asyncio.timeout(self.route.seconds_left()):
-                    raw = await self._aasked(turn, run, config)
+                    raw = await self._aasked(turn, run, config, watch, messages)
                 if not isinstance(self.binding, SchemaBinding):
-                    return _signed(raw, self.route.answered(turn))
+                    return self._told(turn, raw, watch, messages)
                 parsed = None
                 if not self.binding.calls_instead(raw):
                     parsed = await turn.attached.parser.ainvoke(raw, config) if turn.attached.parser else raw
                     self.binding.check_parsed(parsed)
-                return self.binding.result(_signed(raw, self.route.answered(turn)), parsed)
+                return self.binding.result(self._told(turn, raw, watch, messages), parsed)
             except BaseException as error:  # noqa: BLE001 - the route raises what is not its own to handle
                 failure = error
             try:
+                messages.retract(failure)
                 self.route.failed(turn, failure)
             finally:
                 del failure  # An error that holds the frame that holds the error would wait for the collector.
@@ -100,19 +105,22 @@ class RoleCall:
             StreamInterruptedError: The stream broke off after its reader had seen a part.
             Exception: As `Route.next_turn` and `Route.failed`.
         """
-        config = self._config(run)
         while True:
+            config, messages = self._watched_config(run)
             turn = self.route.next_turn()
             watch = self._watch(turn, self.hold)
             failure: BaseException | None = None
             is_with_reader = False
             try:
-                stream = turn.attached.runnable.stream(self.messages, config, **self._stream_kwargs(turn))
+                stream = turn.attached.runnable.stream(
+                    turn.leg.conversation(self.messages), config, **self._stream_kwargs(turn)
+                )
                 with closing(stream_within(config, stream)) as said:
                     for message in said:
                         if not watch.has_shown:
                             self.route.check_time()
-                        for chunk in watch.add(message):
+                        for chunk in watch.add(messages.with_one_id(message)):
+                            messages.show([chunk])
                             is_with_reader = True
                             yield chunk
                             is_with_reader = False
@@ -120,23 +128,28 @@ class RoleCall:
                 failure = error
             failure = failure if is_with_reader else watch.flaw(failure)
             if failure is None:
-                yield from watch.rest(self.route.answered(turn))
+                rest = watch.rest(self.route.answered(turn))
+                if messages.is_watched:
+                    messages.end(rest, watch.message())
+                yield from rest
                 return
             try:
-                self._go_on_streaming(turn, failure, watch, is_with_reader=is_with_reader)
+                self._go_on_streaming(turn, failure, watch, messages, is_with_reader=is_with_reader)
             finally:
                 del failure
 
     async def achunks(self, run: Run) -> AsyncGenerator[AIMessageChunk, None]:
         """Do what `chunks` does; the time limit cuts any leg."""
-        config = self._config(run)
         while True:
+            config, messages = self._watched_config(run)
             turn = self.route.next_turn()
             watch = self._watch(turn, self.hold)
             failure: BaseException | None = None
             is_with_reader = False
             try:
-                stream = turn.attached.runnable.astream(self.messages, config, **self._stream_kwargs(turn))
+                stream = turn.attached.runnable.astream(
+                    turn.leg.conversation(self.messages), config, **self._stream_kwargs(turn)
+                )
                 async with aclosing(astream_within(config, stream)) as said:
                     while True:
                         seconds = self.silence_seconds if watch.has_shown else self.route.seconds_left()
@@ -144,7 +157,8 @@ class RoleCall:
                             message = await anext(said, None)
                         if message is None:
                             break
-                        for chunk in watch.add(message):
+                        for chunk in watch.add(messages.with_one_id(message)):
+                            messages.show([chunk])
                             is_with_reader = True
                             yield chunk
                             is_with_reader = False
@@ -152,19 +166,32 @@ class RoleCall:
                 failure = error
             failure = failure if is_with_reader else watch.flaw(failure)
             if failure is None:
-                for chunk in watch.rest(self.route.answered(turn)):
+                rest = watch.rest(self.route.answered(turn))
+                if messages.is_watched:
+                    messages.end(rest, watch.message())
+                for chunk in rest:
                     yield chunk
                 return
             try:
-                self._go_on_streaming(turn, failure, watch, is_with_reader=is_with_reader)
+                self._go_on_streaming(turn, failure, watch, messages, is_with_reader=is_with_reader)
             finally:
                 del failure
 
-    def _go_on_streaming(self, turn: Turn, failure: BaseException, watch: StreamWatch, *, is_with_reader: bool) -> None:
+    def _go_on_streaming(
+        self,
+        turn: Turn,
+        failure: BaseException,
+        watch: StreamWatch,
+        messages: MessageStream,
+        *,
+        is_with_reader: bool,
+    ) -> None:
         try:
             if is_with_reader:
+                messages.leave(failure)
                 self.route.left(turn, has_seen=watch.has_shown)
                 raise failure
+            messages.retract(failure)
             if watch.has_shown:
                 raise self.route.interrupted(turn, failure, watch.partial())
             self.route.failed(turn, failure)
@@ -174,31 +201,39 @@ class RoleCall:
     # Somebody may want to see the tokens of an answer that nobody streams. LangChain would add its chunks up, whether
     # or not the stream was cut, and complete the arguments of its calls by guessing; so that is done here.
 
-    def _asked(self, turn: Turn, run: Run, config: RunnableConfig) -> Any:
+    def _asked(self, turn: Turn, run: Run, config: RunnableConfig, watch: StreamWatch, messages: MessageStream) -> Any:
         """Return the checked answer of a leg."""
         runnable, kwargs = turn.attached.runnable, self._kwargs(turn)
         if not _is_streamed(turn, run):
             with Surrounding(config):
-                return self._checked(turn, runnable.invoke(self.messages, config, **kwargs))
-        watch, failure = self._watch(turn, "all"), None
+                return self._checked(turn, runnable.invoke(turn.leg.conversation(self.messages), config, **kwargs))
+        failure = None
         try:
-            for message in stream_within(config, runnable.stream(self.messages, config, **kwargs)):
+            for message in stream_within(
+                config, runnable.stream(turn.leg.conversation(self.messages), config, **kwargs)
+            ):
                 self.route.check_time()
-                watch.add(message)
+                messages.show(watch.add(messages.with_one_id(message)))
         except BaseException as error:  # noqa: BLE001 - the watch says what it is
             failure = error
         return watch.whole(failure)
 
-    async def _aasked(self, turn: Turn, run: Run, config: RunnableConfig) -> Any:
+    async def _aasked(
+        self, turn: Turn, run: Run, config: RunnableConfig, watch: StreamWatch, messages: MessageStream
+    ) -> Any:
         """Do what `_asked` does."""
         runnable, kwargs = turn.attached.runnable, self._kwargs(turn)
         if not _is_streamed(turn, run):
             with Surrounding(config):
-                return self._checked(turn, await runnable.ainvoke(self.messages, config, **kwargs))
-        watch, failure = self._watch(turn, "all"), None
+                return self._checked(
+                    turn, await runnable.ainvoke(turn.leg.conversation(self.messages), config, **kwargs)
+                )
+        failure = None
         try:
-            async for message in astream_within(config, runnable.astream(self.messages, config, **kwargs)):
-                watch.add(message)
+            async for message in astream_within(
+                config, runnable.astream(turn.leg.conversation(self.messages), config, **kwargs)
+            ):
+                messages.show(watch.add(messages.with_one_id(message)))
         except BaseException as error:  # noqa: BLE001 - the watch says what it is
             failure = error
         return watch.whole(failure)
@@ -213,10 +248,25 @@ class RoleCall:
         check_answer(raw, contract)
         return with_call_ids(raw)
 
-    def _config(self, run: Run) -> RunnableConfig:
+    def _told(self, turn: Turn, raw: Any, watch: StreamWatch, messages: MessageStream) -> Any:
+        """Count a usable answer, let those see it who look on, and return it with what it says about itself."""
+        metadata = self.route.answered(turn)
+        answer = _signed(raw, metadata)
+        if messages.is_watched:
+            messages.end(watch.rest(metadata), answer)
+        return answer
+
+    def _hold_within(self, messages: MessageStream) -> Hold:
+        """What of an answer is held back that is asked for as a whole; an object is parsed before anybody sees it."""
+        return self.hold if messages.is_watched and not isinstance(self.binding, SchemaBinding) else "all"
+
+    def _watched_config(self, run: Run) -> tuple[RunnableConfig, MessageStream]:
+        """Return the config of a leg's call, and what LangGraph shows of it."""
         if run is None:
-            return {**self.config, "callbacks": []}
-        return patch_config(self.config, callbacks=run.get_child())
+            config: RunnableConfig = {**self.config, "callbacks": []}
+        else:
+            config = patch_config(self.config, callbacks=run.get_child())
+        return config, MessageStream(config, role_config=self.config)
 
     def _kwargs(self, turn: Turn) -> dict[str, Any]:
         return {**self.kwargs, **turn.leg.limits(self.route.seconds_left())}

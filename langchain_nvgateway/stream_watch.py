@@ -70,10 +70,13 @@ class StreamWatch:
                 check_answer(_joined([*self._shown, *self._held]), self._contract)
         except InvalidResponseError as unusable:
             return unusable
+        if self._has_calls:
+            # In one piece, and each with an id, which is the same for all who see them.
+            self._held = [with_call_ids(_joined(self._held))]
         return None
 
     def whole(self, error: BaseException | None) -> AIMessage:
-        """Return the answer of a stream that nobody has seen anything of.
+        """Return the whole answer, seen or not.
 
         Args:
             error: What the stream ended with.
@@ -84,16 +87,16 @@ class StreamWatch:
         flaw = self.flaw(error)
         if flaw is not None:
             raise flaw
-        message = message_chunk_to_message(with_call_ids(_joined(self._held)))
+        return self.message()
+
+    def message(self) -> AIMessage:
+        """Return the answer that has no flaw, in one piece."""
+        message = message_chunk_to_message(_joined([*self._shown, *self._held]))
         assert isinstance(message, AIMessage)
         return message
 
     def rest(self, metadata: dict[str, Any]) -> list[AIMessageChunk]:
         """Return what was held back, with the answer's metadata on the last chunk: LangChain adds chunks up."""
-        if self._has_calls:
-            held = with_call_ids(_joined(self._held))
-            assert isinstance(held, AIMessageChunk)
-            self._held = [held]
         last = self._held[-1] if self._held else AIMessageChunk(content="", id=self._shown[-1].id)
         last.response_metadata = {**last.response_metadata, "nvgateway": metadata}
         last.chunk_position = "last"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolCall
@@ -15,6 +15,8 @@ from .contract import Contract
 from .verdict import Answer, Call, Flaw, flaw_in
 
 __all__ = ["answer_of", "check_answer", "new_call_id", "says_more", "schema_of", "with_call_ids"]
+
+MessageT = TypeVar("MessageT", bound=AIMessage)
 
 _ENDS = ("finish_reason", "stop_reason", "done_reason")
 _MORE = ("refusal", "parsed", "audio", "function_call")
@@ -68,13 +70,14 @@ def says_more(message: AIMessage) -> bool:
     return has_block or any(message.additional_kwargs.get(name) for name in _MORE)
 
 
-def with_call_ids(message: AIMessage) -> AIMessage:
+def with_call_ids(message: MessageT) -> MessageT:
     """Return a message all of whose tool calls have an id; the message itself if they do already."""
     if isinstance(message, AIMessageChunk):
         if all(chunk["id"] for chunk in message.tool_call_chunks):
             return message
         chunks = [{**chunk, "id": chunk["id"] or new_call_id()} for chunk in message.tool_call_chunks]
-        return AIMessageChunk(**{**message.model_dump(exclude={"type", "tool_calls"}), "tool_call_chunks": chunks})
+        values = {**message.model_dump(exclude={"type", "tool_calls"}), "tool_call_chunks": chunks}
+        return type(message)(**values)  # Made anew, so that LangChain reads the calls from their pieces again.
     if all(call["id"] for call in message.tool_calls):
         return message
     calls: list[ToolCall] = [{**call, "id": call["id"] or new_call_id()} for call in message.tool_calls]
