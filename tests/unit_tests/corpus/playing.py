@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import add
+from functools import lru_cache
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel
 
 import langchain_nvgateway
@@ -17,6 +17,7 @@ from langchain_nvgateway.emulator import Emulator, Reply
 
 from .broken import BROKEN
 from .items import Broken, Item, Valid
+from .offered import TOOLS
 from .shapes import BROKEN_SHAPES, VALID_SHAPES
 from .valid import VALID
 
@@ -30,7 +31,7 @@ STYLES = ("invoke", "stream")
 ALL_BROKEN: list[Broken] = [*BROKEN, *BROKEN_SHAPES]
 ALL_VALID: list[Valid] = [*VALID, *VALID_SHAPES]
 ALL: list[Item] = [*ALL_BROKEN, *ALL_VALID]
-MOST_DELTAS = 400
+MOST_DELTAS = 200
 """So many deltas make up a long text that is sent in small pieces."""
 HEALTHY = Reply(text='{"name": "Grace", "age": 37}')
 """What the second leg says in JSON mode, where nobody tells it the schema."""
@@ -108,7 +109,22 @@ def asked(model: Any, item: Item) -> Any:
     if not item.tools:
         return model
     choice = {} if item.tool_choice is None else {"tool_choice": item.tool_choice}
-    return model.bind_tools(list(item.tools), **choice)
+    return model.bind_tools(_offered(item), **choice)
+
+
+@lru_cache(maxsize=1)
+def _written() -> dict[str, dict[str, Any]]:
+    """Return all tools in `openai`'s form; LangChain takes long to write them."""
+    written = [convert_to_openai_tool(tool) for tool in TOOLS]
+    return {tool["function"]["name"]: tool for tool in written}
+
+
+def _offered(item: Item) -> list[Any]:
+    """Return the item's tools, of which only those that matter are in their own form."""
+    if item.tools is not TOOLS:
+        return list(item.tools)
+    matter = {call[0] for call in item.calls} | {name for name, _ in getattr(item, "does", ())}
+    return [own if name in matter else tool for own, (name, tool) in zip(TOOLS, _written().items(), strict=True)]
 
 
 @dataclass
@@ -142,10 +158,19 @@ def play(runnable: Any, style: str, said: Any = PROMPT) -> Played:
         else:
             for piece in runnable.stream(said):
                 played.pieces.append(piece)
-            played.result = reduce(add, played.pieces)
+            played.result = _joined(played.pieces)
     except Exception as error:
         played.error = error
     return played
+
+
+def _joined(pieces: list[Any]) -> Any:
+    """Add up what a stream brought, in one go, since LangChain's way of adding is slow."""
+    if not isinstance(pieces[0], dict):
+        return pieces[0] + pieces[1:] if len(pieces) > 1 else pieces[0]
+    messages = [piece["raw"] for piece in pieces if "raw" in piece]
+    rest = {name: value for piece in pieces for name, value in piece.items() if name != "raw" and value is not None}
+    return {"parsed": None, **rest, "raw": _joined(messages)}
 
 
 async def aplay(runnable: Any, style: str, said: Any = PROMPT) -> Played:
@@ -158,7 +183,7 @@ async def aplay(runnable: Any, style: str, said: Any = PROMPT) -> Played:
             stream: AsyncIterator[Any] = runnable.astream(said)
             async for piece in stream:
                 played.pieces.append(piece)
-            played.result = reduce(add, played.pieces)
+            played.result = _joined(played.pieces)
     except Exception as error:
         played.error = error
     return played
