@@ -325,7 +325,8 @@ _DEMANDS: list[Broken] = [
 # -- Calls written into the text -----------------------------------------------------------------------------
 
 LEAKS: dict[str, str] = {
-    "llama's python marks": '<|python_start|>{"name": "get_weather", "parameters": {"location": "Dublin"}}<|python_end|>',
+    "llama's python marks": '<|python_start|>{"name": "get_weather", '
+    '"parameters": {"location": "Dublin"}}<|python_end|>',
     "llama's python marks, typed": '<|python_start|>{"type": "function", "name": "get_weather", '
     '"parameters": {"location": "Dublin"}}<|python_end|>',
     "llama's python marks, pythonic": '<|python_start|>[get_weather(location="Dublin")]<|python_end|>',
@@ -509,7 +510,7 @@ _PEOPLE: list[Broken] = [
 BROKEN: list[Broken] = [
     *_calls(_MALFORMED, "no JSON object"),
     *_calls(_MISFITS, "against the schema"),
-    *_calls(_TWICE, "duplicate keys"),
+    *_calls(_TWICE, "duplicate keys", ("duplicate", "twice", "repeat", "more than once")),
     *_RAW,
     *_FINISHES,
     *_NAMES,

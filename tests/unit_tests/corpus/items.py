@@ -50,11 +50,6 @@ class Item:
     shows: bool = False
     """Whether a stream shows text before the trouble can be known."""
 
-    @property
-    def name(self) -> str:
-        """The id, as tests show it."""
-        return self.id
-
 
 @dataclass(frozen=True, kw_only=True)
 class Broken(Item):
@@ -64,7 +59,7 @@ class Broken(Item):
     """Names of the errors that it may become."""
 
     words: tuple[str, ...] = ()
-    """The reason has to have one of these; any reason will do when empty."""
+    """The reason, in lower case, has to have one of these; any reason will do when empty."""
 
 
 @dataclass(frozen=True, kw_only=True)

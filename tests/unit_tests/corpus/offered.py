@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from langchain_core.tools import tool
@@ -17,7 +17,7 @@ def get_weather(location: str, unit: Literal["celsius", "fahrenheit"] = "celsius
     return f"sunny in {location}"
 
 
-class Color(str, Enum):
+class Color(StrEnum):
     """A color."""
 
     RED = "red"
