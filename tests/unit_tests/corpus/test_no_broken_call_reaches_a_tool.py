@@ -118,9 +118,13 @@ def ran(emu: Emulator, recorder: Recorder, item: Item, style: str) -> tuple[list
 @styles
 @groups
 def test_no_broken_call_reaches_a_tool(number: int, style: str, emu: Emulator) -> None:
-    """The Gateway's text is the answer; a stream that has shown text, or a call that was demanded, ends in an error."""
+    """The Gateway's text is the answer; a stream that has shown text, or a call that was demanded, ends in an error.
+
+    Each of them in a stream of LangGraph, where arguments are completed by guessing; a third in the other styles.
+    """
     recorder, problems = Recorder(), []
-    for item in BROKEN[number::GROUPS]:
+    items = BROKEN if style == "stream" else BROKEN[STYLES.index(style) % 3 :: 3]
+    for item in items[number::GROUPS]:
         if item.deltas is not None and style in ("invoke", "ainvoke"):
             continue
         calls, error = ran(emu, recorder, item, style)
