@@ -63,10 +63,14 @@ class Choosing(AgentMiddleware):
         self._choice = choice
 
     def wrap_model_call(self, request: Any, handler: Any) -> Any:
-        return handler(request.override(tool_choice=self._choice))
+        return handler(self._chosen(request))
 
     async def awrap_model_call(self, request: Any, handler: Any) -> Any:
-        return await handler(request.override(tool_choice=self._choice))
+        return await handler(self._chosen(request))
+
+    def _chosen(self, request: Any) -> Any:
+        is_first = request.messages[-1].type == "human"
+        return request.override(tool_choice=self._choice) if is_first else request
 
 
 def script(emu: Emulator, item: Item, style: str) -> None:
