@@ -22,6 +22,9 @@ check: $(VENV)/installed  ## style, types and import layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+bench: $(VENV)/installed  ## what things cost, as ratios
+	$(BIN)/python -m tests.benchmarks
+
 .PHONY: test-openai-2
 test-openai-2: $(VENV)-openai-2/installed
 	$(VENV)-openai-2/bin/python -m pytest -n 2 -p no:cacheprovider $(INDEPENDENT:%=--ignore tests/unit_tests/%)

@@ -159,6 +159,12 @@ class AnswerRejected(LegEvent):
     reason: str
     """What is wrong with it, in words of ours."""
 
+    input_tokens: int | None = None
+    """Tokens of the question, which are paid for all the same; `None` when the service did not count."""
+
+    output_tokens: int | None = None
+    """Tokens of the answer that nobody gets to see."""
+
     def __str__(self) -> str:
         return f"{self.role}: the answer of {self.provider}:{self.model} is rejected: {self.reason}"
 

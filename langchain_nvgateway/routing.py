@@ -207,8 +207,7 @@ class Route:
             error.role, error.leg = self._role, leg.name
             self._tell(EgressDenied(self._role, leg.provider, leg.model, error.host or "?"))
         if failure.kind is FailureKind.QUALITY:
-            reason = error.reason if isinstance(error, InvalidResponseError) else None
-            self._tell(AnswerRejected(self._role, leg.provider, leg.model, reason or type(error).__name__))
+            self._tell(self._rejection(leg, error))
         if failure.kind is FailureKind.AVAILABILITY and self._had_no_chance(turn):
             turn.permits.neutral()
         else:
@@ -217,6 +216,13 @@ class Route:
         if failure.kind is FailureKind.UNSUPPORTED and self._is_strict:
             leg.refuses_tools = True
         return failure
+
+    def _rejection(self, leg: Leg, error: BaseException) -> AnswerRejected:
+        invalid = error if isinstance(error, InvalidResponseError) else None
+        reason = (invalid.reason if invalid else None) or type(error).__name__
+        usage = (invalid.usage_metadata if invalid else None) or {}
+        tokens = usage.get("input_tokens"), usage.get("output_tokens")
+        return AnswerRejected(self._role, leg.provider, leg.model, reason, *tokens)
 
     def _had_no_chance(self, turn: Turn) -> bool:
         """Whether the time for the whole call ended a leg that others had left less than half of it."""
