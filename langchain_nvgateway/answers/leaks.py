@@ -49,7 +49,7 @@ _CODE_MARKERS = ("<|python_start|>", "<|python_tag|>")
 _AFTER_MARKER = re.compile(r"\s*(?:[\[{<]|```|[\w.:-]{1,80}\s*(?:[\[({<\">]|$)|$)")
 """What makes a marker the beginning of a call, and not a word that a text is about."""
 
-_CLOSING = re.compile(r".*(?:</[\w:|-]+>|<\|/?\w*end\w*\|>|<｜[^｜]*end｜>)", re.DOTALL)
+_CLOSING = re.compile(r".*(?:</[\w:|-]+>|<\|/?(?=\w*end)\w+\|>|<｜[^｜]*end｜>)", re.DOTALL)
 
 _NAME_KEYS = ("name", "tool", "tool_name", "function", "function_name", "recipient_name", "action")
 _ARGUMENT_KEYS = (
@@ -57,13 +57,14 @@ _ARGUMENT_KEYS = (
 )
 _WRAPPERS = ("function", "function_call", "tool_call", "tool_calls", "tool_uses", "call")
 _CALL_TYPES = ("function", "function_call", "tool_call", "tool_use")
-_KEYS = (*_NAME_KEYS, *_ARGUMENT_KEYS, *_WRAPPERS, "type", "id")
 
-_FIRST_KEY = re.compile(
-    r"""[\s\[]*\{\s*(?P<quote>["'])(?P<key>[^"']*)(?:(?P=quote)\s*(?::\s*(?P<value>.*))?)?""", re.DOTALL
-)
+_FIRST_KEY = re.compile(r"""[\s\[]*\{\s*["'](?P<key>[^"']*)""")
 _ARGUMENTS_FOLLOW = re.compile(rf"""["'](?:{"|".join(_ARGUMENT_KEYS)})["']\s*:""")
 _TYPE_OF_CALL = re.compile(r"""["']type["']\s*:\s*["'](?:function|function_call|tool_call|tool_use)["']""")
+_WRAPPED = re.compile(rf"""["'](?:{"|".join(_WRAPPERS)})["']\s*:\s*[\[{{]""")
+_BETWEEN = re.compile(r"[ \t\r\n,;]*")
+_CODE = re.compile(r"\s*(?:functions\.)?([\w.-]+)\(\s*(\w+\s*=|\))?")
+_CUT_NAME = re.compile(r"[\w.-]*")
 
 _BOUNDARY = re.compile(r"(?:^|\n|[.!?:]\s)\s*")
 """Where a call may begin: at the beginning of the text, of a line, or of a sentence."""
@@ -122,7 +123,7 @@ def _places(text: str) -> Iterator[int]:
     """Yield where in a text a call could begin."""
     for found in _BOUNDARY.finditer(text, 0, _LONGEST_PREAMBLE):
         yield found.end()
-    for found in re.finditer(r"(?<!\A)[<\[]|functools\[", text[: _LONGEST_PREAMBLE + 30]):
+    for found in re.finditer(r"(?<!\A)[<\[]|\bf[a-z]*(?:\[|\Z)", text[: _LONGEST_PREAMBLE + 30]):
         if text.startswith(_MARKERS, found.start()) or _is_cut_marker(text[found.start() :]):
             yield found.start()
 
@@ -138,7 +139,9 @@ def _is_call_at(text: str, place: int, offered: Collection[str]) -> bool:
         return False
     if is_marked:
         return _is_marked_call(body, is_alone=not preamble)
-    end = _end_of_json_call(body, offered) or _end_of_code_call(body, offered, is_alone=not preamble)
+    is_json = _tells_of_call(text[place:_LONGEST_HEAD], offered)
+    end = _end_of_json_call(body, offered) if is_json else None
+    end = end or _end_of_code_call(body, offered, is_alone=not preamble)
     if end is None:
         return False
     rest = body[end:].strip()
@@ -172,7 +175,7 @@ def _end_of_json_call(body: str, offered: Collection[str]) -> int | None:
             return len(body) if end or _begins_like_call(body, offered) else None
         if not _is_call(value, offered):
             return None
-        end = len(body) - len(body[end:].lstrip(" \t\r\n,;"))
+        end = _end_of(_BETWEEN, body, end)
     return end
 
 
@@ -204,9 +207,21 @@ def _begins_like_call(body: str, offered: Collection[str]) -> bool:
         return False
     if _TYPE_OF_CALL.search(head):
         return True
-    named = "|".join(map(re.escape, offered))
-    name = re.search(rf"""["'](?:{"|".join(_NAME_KEYS)})["']\s*:\s*["'](?:functions\.)?(?:{named})["']""", head)
+    name = _name_in(head, offered)
     return name is not None and (len(body) <= name.end() + 3 or bool(_ARGUMENTS_FOLLOW.search(head)))
+
+
+def _tells_of_call(head: str, offered: Collection[str]) -> bool:
+    """Whether the beginning of JSON has what makes a call of it."""
+    first = _FIRST_KEY.match(head)
+    if first and first["key"] in (*_ARGUMENT_KEYS, "id"):
+        return True  # What it calls may come after whatever it calls it with.
+    return bool(_TYPE_OF_CALL.search(head) or _WRAPPED.search(head) or _name_in(head, offered))
+
+
+def _name_in(head: str, offered: Collection[str]) -> re.Match[str] | None:
+    named = "|".join(map(re.escape, offered))
+    return re.search(rf"""["'](?:{"|".join(_NAME_KEYS)})["']\s*:\s*["'](?:functions\.)?(?:{named})["']""", head)
 
 
 def _end_of_code_call(body: str, offered: Collection[str], *, is_alone: bool) -> int | None:
@@ -216,19 +231,28 @@ def _end_of_code_call(body: str, offered: Collection[str], *, is_alone: bool) ->
         return None
     end, count = 1 if is_list else 0, 0
     while True:
-        found = re.compile(r"\s*(?:functions\.)?([\w.-]+)\(\s*(\w+\s*=|\))?").match(body, end)
+        found = _CODE.match(body, end)
         if found is None or not _is_offered(found[1], offered) or (not is_list and "=" not in (found[2] or "")):
             break
         end = _end_of_brackets(body, body.index("(", found.start(1)))
         count += 1
-        end = len(body) - len(body[end:].lstrip(" \t\r\n,;"))
+        end = _end_of(_BETWEEN, body, end)
     if not count:
         return None
     if is_list and body.startswith("]", end):
         end += 1
         if body.startswith("(", end):
             return None  # A link to the tool's documentation.
+    elif is_list:
+        end = _end_of(_CUT_NAME, body, end)
+        if end < len(body):
+            return None  # More than calls is in the brackets, such as `[now() - 1h]`.
     return end
+
+
+def _end_of(pattern: re.Pattern[str], body: str, start: int) -> int:
+    found = pattern.match(body, start)
+    return found.end() if found else start
 
 
 def _end_of_brackets(body: str, start: int) -> int:
@@ -261,30 +285,29 @@ def _may_be_call_at(text: str, place: int, offered: Collection[str]) -> bool:
         return False
     if is_marked:
         return True
-    if body[0] in "{[" and _may_become_json_call(body, offered):
+    if body[0] in "{[" and _may_become_json_call(body, offered, is_cut=len(text) >= _LONGEST_HEAD):
         return True
     stem = body[1:].lstrip() if body[0] == "[" else body
     if body[0] != "[" and place:
         return False
-    stem = stem.removeprefix("functions.")
-    return any(f"{name}(".startswith(stem[: len(name) + 1]) for name in offered)
+    spelt = (f"{prefix}{name}(" for name in offered for prefix in ("", "functions."))
+    return any(name.startswith(stem[: len(name)]) for name in spelt)
 
 
-def _may_become_json_call(body: str, offered: Collection[str]) -> bool:
+def _may_become_json_call(body: str, offered: Collection[str], *, is_cut: bool) -> bool:
+    """Whether JSON that begins like this may still turn out to be a call.
+
+    Args:
+        body: As much of it as has come.
+        offered: Names of the tools that the model can call.
+        is_cut: Whether more has come, of which nobody asks.
+    """
     if re.fullmatch(r"[\s\[]*\{?\s*", body):
         return True
-    found = _FIRST_KEY.match(body)
-    if found is None:
+    if not _FIRST_KEY.match(body):
         return False
-    key, value = found["key"], found["value"]
-    is_whole = body[found.end("key") :][:1] in ('"', "'") and bool(body[found.end("key") :][:1])
-    if not is_whole:
-        return any(name.startswith(key) for name in _KEYS)
-    if key not in _KEYS:
-        return False
-    wanted: Collection[str] = _CALL_TYPES if key == "type" else offered if key in _NAME_KEYS else ()
-    if not wanted or not value or value[0] not in "\"'":
-        return True
-    said, _, after = value[1:].removeprefix("functions.").partition(value[0])
-    is_said = bool(after) or value.endswith(value[0], 1)
-    return any(name == said if is_said else name.startswith(said) for name in wanted)
+    try:
+        json.JSONDecoder(strict=False).raw_decode(body)
+    except (ValueError, RecursionError):
+        return not is_cut or _tells_of_call(body, offered)
+    return _tells_of_call(body, offered) and _end_of_json_call(body, offered) is not None
