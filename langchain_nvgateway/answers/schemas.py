@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from functools import cached_property, lru_cache
 from typing import Any
 
 import jsonschema.exceptions
 from jsonschema.protocols import Validator
-from jsonschema.validators import Draft4Validator, Draft7Validator, Draft202012Validator, validator_for
+from jsonschema.validators import Draft4Validator, Draft7Validator, Draft202012Validator, extend, validator_for
 from referencing import Registry
 
 __all__ = ["Schema"]
@@ -49,15 +50,33 @@ class Schema:
 
     @cached_property
     def _validator(self) -> Validator | None:
-        schema = _in_python(self._schema)
-        for draft in (validator_for(schema, default=Draft202012Validator), *_DRAFTS):
+        try:
+            schema = _in_python(self._schema)
+        except RecursionError:
+            return None
+        named = schema.get("$schema")
+        own = validator_for(schema, default=Draft202012Validator) if isinstance(named, str) else Draft202012Validator
+        for draft in (own, *_DRAFTS):
             try:
                 draft.check_schema(schema)
-            except jsonschema.exceptions.SchemaError:
+            except (jsonschema.exceptions.SchemaError, RecursionError):
                 continue
             # An empty registry: the default one would load what a reference names from wherever that is.
-            return draft(schema, registry=Registry())
+            return _exact(draft)(schema, registry=Registry())
         return None
+
+
+@lru_cache(maxsize=16)
+def _exact(draft: type[Validator]) -> type[Validator]:
+    """Return a draft's rules with decimal numbers taken as they are written."""
+    exact: type[Validator] = extend(draft, {"multipleOf": _multiple_of})  # type: ignore[no-untyped-call]
+    return exact
+
+
+def _multiple_of(validator: Any, step: Any, value: Any, schema: Any) -> Iterator[jsonschema.exceptions.ValidationError]:
+    # By division of floats, 19.99 would be no multiple of 0.01.
+    if validator.is_type(value, "number") and Fraction(repr(value)) % Fraction(repr(step)):
+        yield jsonschema.exceptions.ValidationError("no multiple")
 
 
 _LONGEST_PLACE = 100
@@ -72,7 +91,12 @@ def _in_python(schema: Any) -> Any:
         return [_in_python(part) for part in schema]
     if not isinstance(schema, Mapping):
         return schema
-    found = {name: part if name in _VALUES else _in_python(part) for name, part in schema.items()}
+    found = {name: _part_in_python(name, part) for name, part in schema.items()}
+    if schema.get("nullable") is True and isinstance(schema.get("type"), str):
+        # As OpenAPI 3.0 writes what may be null, and with it the tools that are made from its documents.
+        found["type"] = [schema["type"], "null"]
+        if isinstance(schema.get("enum"), list):
+            found["enum"] = [*schema["enum"], None]
     pattern = schema.get("pattern")
     if isinstance(pattern, str):
         found.pop("pattern")
@@ -90,6 +114,17 @@ def _in_python(schema: Any) -> Any:
 
 _VALUES = ("const", "enum", "default", "examples")
 """Keywords that hold values, not schemas."""
+
+_BY_NAME = ("properties", "$defs", "definitions", "dependentSchemas")
+"""Keywords that hold schemas by names, which may be any word, those of keywords too."""
+
+
+def _part_in_python(keyword: str, part: Any) -> Any:
+    if keyword in _VALUES:
+        return part
+    if keyword in _BY_NAME and isinstance(part, Mapping):
+        return {name: _in_python(schema) for name, schema in part.items()}
+    return _in_python(part)
 
 
 def _pattern(pattern: str) -> str | None:
