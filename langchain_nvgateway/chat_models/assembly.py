@@ -93,6 +93,7 @@ class StreamAssembly:
         self._has_shown = False
         self._texts: list[str] = []
         self._refusal = ""
+        self._has_more = False
         self._calls = CallPieces()
         self._function = CallPieces()
         """The call of `functions`, which came before tools."""
@@ -124,9 +125,11 @@ class StreamAssembly:
             self._function.add([{"index": 0, "function": function}])
         self._texts.append(text)
         self._refusal += delta.get("refusal") or ""
+        says_more = says_more_in(delta)
+        self._has_more = self._has_more or says_more
         if finish_reason:
             self._judge(finish_reason, delta)
-        is_held = self._is_held(text, is_call=bool(pieces or function), says_more=says_more_in(delta))
+        is_held = self._is_held(text, is_call=bool(pieces or function), says_more=says_more)
         if pieces and not (text or finish_reason or function or chunk.get("usage") or choice.get("logprobs")):
             return []  # Its call comes whole with the finish reason.
         generation = self._converted(chunk)
@@ -171,7 +174,7 @@ class StreamAssembly:
                 text,
                 [call_in(call) for call in (*calls, *self._function.joined())],
                 finish_reason,
-                has_more=bool(self._refusal),
+                has_more=self._has_more,
             )
             self._flaw = flaw_in(answer, self._parts.contract)
             if self._flaw is None and calls:
@@ -215,6 +218,7 @@ class StreamAssembly:
         whole = add_ai_message_chunks(*self._seen)
         # LangChain completes cut arguments by guessing; nobody may run a call that is not whole.
         whole.tool_calls, whole.invalid_tool_calls = [], []
+        whole.additional_kwargs.pop("function_call", None)
         return whole
 
 
@@ -249,9 +253,9 @@ def _usage(reply: dict[str, Any]) -> UsageMetadata | None:
 
 
 def _told(problem: ValidationError) -> str:
-    """Return what is wrong with an answer, without the answer."""
-    places = [f"{'.'.join(map(str, item['loc'])) or 'the answer'}: {item['msg']}" for item in problem.errors()[:3]]
-    return f"it does not satisfy the schema ({'; '.join(places)})"
+    """Return what is wrong with an answer, with nothing of it, which the words of a validator may quote."""
+    kinds = dict.fromkeys(item["type"] for item in problem.errors(include_url=False, include_input=False))
+    return f"it does not satisfy the schema ({', '.join(kinds)})"
 
 
 def _bytes(answer: dict[str, Any]) -> bytes:

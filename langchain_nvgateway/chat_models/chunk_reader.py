@@ -61,6 +61,8 @@ class ChunkReader:
         self._whole = bytearray()
         self._is_empty = True
         self._calls = CallNumbers()
+        self._answer: int | None = None
+        """Index of the choice that is the answer: of several, the one that begins first."""
         self.has_begun = False
         self.is_finished = False
         self.is_done = False
@@ -122,6 +124,7 @@ class ChunkReader:
         except BrokenEnvelopeError as problem:
             self._fail(str(problem), event)
             return None
+        chunk["choices"] = list(filter(self._is_of_answer, chunk["choices"]))[:1]
         for choice in chunk["choices"]:
             self._calls.number(choice["delta"].get("tool_calls") or ())
             finish_reason = choice.get("finish_reason")
@@ -131,6 +134,13 @@ class ChunkReader:
             self.is_finished = self.is_finished or bool(finish_reason)
         self.has_begun = self.has_begun or has_content(chunk)
         return chunk
+
+    def _is_of_answer(self, choice: dict[str, Any]) -> bool:
+        index = choice.get("index")
+        if not isinstance(index, int):
+            return True
+        self._answer = index if self._answer is None else self._answer
+        return index == self._answer
 
     def _fail(self, reason: str, body: bytes = b"") -> None:
         if self.has_begun:

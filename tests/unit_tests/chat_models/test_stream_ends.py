@@ -37,6 +37,18 @@ WHOLE = {
     "an error after the finish": (A, B, STOP, ERROR),
     "junk after the finish": (A, B, STOP, b"data: junk\n\n"),
     "text after done": (A, B, STOP, DONE, A),
+    "another choice between": (A, event({"choices": [{"index": 1, "delta": {"content": "x"}}]}), B, STOP),
+    "another choice that ends first": (
+        A,
+        event({"choices": [{"index": 1, "delta": {}, "finish_reason": "length"}]}),
+        B,
+        STOP,
+    ),
+    "another choice in the same chunk": (
+        A,
+        event({"choices": [{"index": 0, "delta": {"content": "b"}}, {"index": 1, "delta": {"content": "x"}}]}),
+        STOP,
+    ),
     "one packet": (A + B + STOP + DONE,),
     "a letter a time": tuple(bytes([byte]) for byte in A + B + STOP),
 }
@@ -64,6 +76,10 @@ BROKEN = {
     "an event that is no JSON": (A, B, b"data: {oops}\n\n", STOP),
     "an event that is a list": (A, B, event([1]), STOP),
     "HTML in the middle": (A, B, b"<html>502</html>"),
+    "the end of another choice": (
+        A,
+        event({"choices": [{"delta": {"content": "b"}}, {"index": 1, "delta": {}, "finish_reason": "stop"}]}),
+    ),
 }
 
 
@@ -122,8 +138,9 @@ CUT_CALL = {
         (chunk({"tool_calls": [CUT_CALL]}),),
         (A, chunk({"tool_calls": [CUT_CALL]})),
         (chunk({"tool_calls": [CUT_CALL]}) + ERROR,),
+        (A, chunk({"function_call": CUT_CALL["function"]})),
     ],
-    ids=["call", "text and call", "call and error"],
+    ids=["call", "text and call", "call and error", "function call"],
 )
 def test_the_partial_message_has_no_tool_call(pieces: tuple[bytes, ...], call_stream: Call) -> None:
     """LangChain would complete the cut arguments; nobody may run that."""
@@ -132,6 +149,13 @@ def test_the_partial_message_has_no_tool_call(pieces: tuple[bytes, ...], call_st
     assert isinstance(error, StreamInterruptedError)
     assert error.partial is not None
     assert error.partial.tool_calls == []
+    assert "function_call" not in error.partial.additional_kwargs
+
+
+def test_a_stream_that_speaks_aloud_is_not_empty(call_stream: Call) -> None:
+    """Audio without a word of text is an answer, as it is when it comes whole."""
+    with serving(chunk({"audio": {"id": "audio-1", "data": "AAAA"}}), STOP) as server:
+        assert call_stream(server.model()).response_metadata["finish_reason"] == "stop"
 
 
 FIRST = {"title": "first", "description": "x", "type": "object", "properties": {"x": {"type": "integer"}}}

@@ -11,13 +11,13 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import BaseTool, tool
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 from typing_extensions import TypedDict
 
-from langchain_nvgateway import NVGatewayError
+from langchain_nvgateway import InvalidResponseError, NVGatewayError
 from langchain_nvgateway.emulator import Reply
 
-from .calling import STYLES, Call, Endpoint
+from .calling import STYLES, Call, Endpoint, error_of
 
 
 def get_weather(location: str, unit: Literal["celsius", "fahrenheit"] = "celsius") -> str:
@@ -245,3 +245,25 @@ def test_a_tool_call_comes_whole(endpoint: Endpoint) -> None:
     chunks = list(endpoint.model().bind_tools([get_time]).stream("Hello"))
     assert sum(bool(chunk.tool_call_chunks) for chunk in chunks) == 1
     assert reduce(add, chunks).tool_calls[0]["args"] == {"zone": "somewhere far away"}
+
+
+class Known(BaseModel):
+    """Somebody who is known."""
+
+    name: str
+    marks: dict[str, int] = {}
+
+    @field_validator("name")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        msg = f"nobody knows {name}"
+        raise ValueError(msg)
+
+
+def test_the_reason_for_a_refusal_quotes_nothing_of_the_answer(endpoint: Endpoint, call: Call) -> None:
+    """A validator's own words may do that, and reasons are told to listeners and logs."""
+    endpoint.service.reply_next(Reply(text='{"name": "Private Person", "marks": {}}'))
+    error = error_of(call, endpoint.model().with_structured_output(Known, method="json_schema"))
+    assert isinstance(error, InvalidResponseError)
+    assert error.reason == "it does not satisfy the schema (value_error)"
+    assert "Private" not in str(error)
