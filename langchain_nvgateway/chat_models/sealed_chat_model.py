@@ -283,10 +283,12 @@ class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
         return self.provider
 
     def _get_llm_string(self, stop: Stop = None, **kwargs: Any) -> str:
-        # The key of LangChain's cache: the same model name on two endpoints is not the same model, and a limit of
-        # time is no part of the question.
+        # The key of LangChain's cache: the same model name on two endpoints is not the same model, an answer that
+        # nobody has checked is not for those who want it checked, and a limit of time is no part of the question.
         kwargs = {name: value for name, value in kwargs.items() if name not in ("timeout", "first_token_timeout")}
-        return f"{self._url(kwargs.get('model', self.model_name))} {super()._get_llm_string(stop=stop, **kwargs)}"
+        checks = "strict" if self.strict_answers else "unchecked"
+        url = self._url(kwargs.get("model", self.model_name))
+        return f"{checks} {url} {super()._get_llm_string(stop=stop, **kwargs)}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickled without secrets; where it is unpickled, they come from the environment again.

@@ -242,6 +242,15 @@ def test_the_cache_tells_endpoints_apart(emu: Emulator, call_whole: Call) -> Non
     assert len(gateway.chats) + len(Endpoint("nim", emu).chats) == len(models)
 
 
+def test_the_cache_gives_no_unchecked_answer_to_a_strict_model(nim: Endpoint, call_whole: Call) -> None:
+    """One that was accepted elsewhere as it came."""
+    cache = InMemoryCache()
+    nim.service.reply_next(Reply(tool_calls=[("shell", '{"command": "rm')]))
+    call_whole(nim.model(cache=cache, strict_answers=False))
+    nim.service.reply_next(Reply(text="Hello yourself."))
+    assert call_whole(nim.model(cache=cache)).text == "Hello yourself."
+
+
 def test_the_cache_knows_a_model_that_is_built_anew(endpoint: Endpoint, call_whole: Call) -> None:
     """Equal settings have one key, and it holds no secret."""
     cache = InMemoryCache()
