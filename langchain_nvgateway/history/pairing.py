@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -100,14 +101,14 @@ def _turn(message: AIMessage, calls: Sequence[Call], ids: CallIds, latest: dict[
     """Give each call of a turn an id of its own, and note under which id its result is to be looked for."""
     found: dict[str, list[PairedCall]] = {}
     taken: set[str] = set()
+    numbers: Counter[str] = Counter()
     turn = Turn(message, [])
     for call in calls:
         key = ids.sent(call.id)
         sent = key or ids.made_up(call)
-        number = 1
         while sent in taken:
-            number += 1
-            sent = ids.another(key, number)
+            numbers[key] += 1
+            sent = ids.another(key, numbers[key] + 1)
         taken.add(sent)
         one = PairedCall(call, sent)
         turn.calls.append(one)

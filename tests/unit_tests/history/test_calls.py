@@ -9,6 +9,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Func
 
 from langchain_nvgateway.history import clean_history, dialect_of
 
+from ..wire.cpu import grows_linearly
+
 GATEWAY, NIM, CLAUDE = dialect_of("nvidia-gateway"), dialect_of("nvidia-nim"), dialect_of("anthropic")
 SINGLE = dialect_of("nvidia-nim", single_tool_call=True)
 
@@ -231,3 +233,12 @@ def test_a_message_of_an_unknown_kind_is_passed_on() -> None:
 
     note = Note(content=[{"odd": 1}])
     assert clean_history([turn("a"), note, result("a")], CLAUDE)[2] is note
+
+
+def test_many_calls_of_one_id_take_linear_time() -> None:
+    """A model that repeats itself makes later requests no slower than they have to be."""
+
+    def clean(size: int) -> None:
+        clean_history([HumanMessage("x"), turn(*["a"] * size)], NIM)
+
+    assert grows_linearly(clean, 200)
