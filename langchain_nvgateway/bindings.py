@@ -124,7 +124,9 @@ class ToolBinding(Binding):
         return Attached(chat_model.bind_tools(self._tools, **self._kwargs))
 
     def _contract(self, attached: Attached) -> Contract:
-        return _contract_of_tools(self._tools, self._kwargs.get("tool_choice"))
+        contract = _contract_of_tools(self._tools, self._kwargs.get("tool_choice"))
+        asked = contract_of({"response_format": self._kwargs.get("response_format")})
+        return replace(contract, answer=asked.answer)
 
 
 class SchemaBinding(Binding):

@@ -8,7 +8,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from langchain_core.messages.ai import add_ai_message_chunks
 
-from .answers import PLAIN, Contract, Hold, Holding, check_answer, says_more, with_call_ids
+from .answers import PLAIN, Contract, Hold, Holding, calls_something, check_answer, says_more, with_call_ids
 from .errors import InvalidResponseError
 from .failures import failure_of
 
@@ -43,7 +43,7 @@ class StreamWatch:
         """Take a chunk, or a whole answer from a model that does not stream; return what may be seen now."""
         chunk = _own_chunk(message)
         self._is_whole = self._is_whole or not isinstance(message, AIMessageChunk) or _is_marked(chunk)
-        is_call = bool(chunk.tool_call_chunks or chunk.invalid_tool_calls or chunk.additional_kwargs.get("tool_calls"))
+        is_call = calls_something(chunk)
         self._has_calls = self._has_calls or is_call
         self._has_ended = self._has_ended or chunk.chunk_position == "last"
         is_held = self._holding.holds(chunk.text, is_call=is_call, says_more=says_more(chunk))

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from .contract import PLAIN, Contract, contract_of
 from .holding import Hold, Holding
-from .messages import answer_of, check_answer, error_of, new_call_id, says_more, schema_of, with_call_ids
+from .messages import (
+    answer_of,
+    calls_something,
+    check_answer,
+    error_of,
+    new_call_id,
+    says_more,
+    schema_of,
+    with_call_ids,
+)
 from .strict_json import unfenced
 from .verdict import Answer, Call, Flaw, flaw_in
 
@@ -17,6 +26,7 @@ __all__ = [
     "Hold",
     "Holding",
     "answer_of",
+    "calls_something",
     "check_answer",
     "contract_of",
     "error_of",

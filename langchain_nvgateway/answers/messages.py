@@ -14,12 +14,12 @@ from ..redaction import shown
 from .contract import Contract
 from .verdict import Answer, Call, Flaw, flaw_in
 
-__all__ = ["answer_of", "check_answer", "new_call_id", "says_more", "schema_of", "with_call_ids"]
+__all__ = ["answer_of", "calls_something", "check_answer", "new_call_id", "says_more", "schema_of", "with_call_ids"]
 
 MessageT = TypeVar("MessageT", bound=AIMessage)
 
 _ENDS = ("finish_reason", "stop_reason", "done_reason")
-_MORE = ("refusal", "parsed", "audio", "function_call")
+_MORE = ("refusal", "parsed", "audio")
 _NOT_MORE = frozenset(
     {"text", "tool_use", "tool_call", "tool_call_chunk", "input_json_delta", "function_call"}
     | {"thinking", "redacted_thinking", "reasoning", "reasoning_content"}
@@ -70,6 +70,12 @@ def says_more(message: AIMessage) -> bool:
     return has_block or any(message.additional_kwargs.get(name) for name in _MORE)
 
 
+def calls_something(message: AIMessageChunk) -> bool:
+    """Whether a chunk has a tool call, or a piece of one."""
+    raw = any(message.additional_kwargs.get(name) for name in ("tool_calls", "function_call"))
+    return raw or bool(message.tool_call_chunks or message.invalid_tool_calls)
+
+
 def with_call_ids(message: MessageT) -> MessageT:
     """Return a message all of whose tool calls have an id; the message itself if they do already."""
     if isinstance(message, AIMessageChunk):
@@ -106,4 +112,7 @@ def _calls(message: AIMessage) -> Sequence[Call]:
     calls += [Call(call["name"], call["args"]) for call in message.invalid_tool_calls]
     raw = message.additional_kwargs.get("tool_calls")
     functions = [call.get("function") for call in raw if isinstance(call, dict)] if isinstance(raw, list) else []
+    if not calls and not functions:
+        # What came before tools; Google repeats a call there, in streams all calls in one.
+        functions = [message.additional_kwargs.get("function_call")]
     return calls + [Call(each.get("name"), each.get("arguments")) for each in functions if isinstance(each, dict)]

@@ -167,3 +167,27 @@ def test_a_call_cannot_say_where_it_goes(name: str) -> None:
     with pytest.raises(ConfigurationError, match=name):
         manager_of(fake, fake).model("planner").invoke("hello", **{name: "x"})
     assert fake.calls == []
+
+
+CUT_FUNCTION = {"function_call": {"name": "get_weather", "arguments": '{"location": "Dub'}}
+FUNCTIONS = [{"name": "get_weather", "parameters": {"type": "object", "properties": {"location": {"type": "string"}}}}]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_cut_call_of_a_function_is_answered_by_the_next_leg(style: str) -> None:
+    """Functions, which came before tools, are judged alike, and held back alike."""
+    cut = Fake(act=lambda _messages, _kwargs: AIMessage("", additional_kwargs=CUT_FUNCTION))
+    model = manager_of(cut, saying("fine")).model("planner").bind(functions=FUNCTIONS)
+    answer = STYLES[style](model)
+    assert answer.text == "fine"
+    assert "function_call" not in answer.additional_kwargs
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_call_that_google_repeats_as_a_function_is_judged_once(style: str) -> None:
+    """LangChain adds up what stands there of several calls, which makes no sense."""
+    repeated = {"function_call": {"name": "get_weatherget_weather", "arguments": "{}{}"}}
+    call = {"name": "get_weather", "args": {"location": "Dublin"}, "id": "1"}
+    google = Fake(act=lambda _messages, _kwargs: AIMessage("", additional_kwargs=repeated, tool_calls=[call]))
+    model = manager_of(google, saying("fine")).model("planner").bind_tools(FUNCTIONS)
+    assert STYLES[style](model).tool_calls[0]["args"] == {"location": "Dublin"}

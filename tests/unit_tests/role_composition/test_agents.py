@@ -16,7 +16,7 @@ from langchain_nvgateway import ModelManager
 from langchain_nvgateway.emulator import Emulator, RecordedRequest, Reply
 
 from .agents import BUILDERS, MODELS, check_the_weather_was_told, react_agent, run
-from .composing import GATEWAY_LEG, NIM_LEG, WEATHER, Plan, chats, failing_nim, get_weather, who
+from .composing import GATEWAY_LEG, NIM_LEG, WEATHER, Plan, chats, failing_nim, get_weather, manager_of, says, who
 
 
 @pytest.fixture(params=list(BUILDERS))
@@ -195,3 +195,12 @@ def test_two_calls_in_one_turn_both_run(build: Any, emu: Emulator) -> None:
     emu.gateway.reply_next(Reply(tool_calls=two))
     state = run(build(ModelManager.from_env().model("planner"), [get_weather]))
     assert [message.content for message in state["messages"][2:4]] == ["sunny in Dublin", "sunny in Oslo"]
+
+
+@both_ways
+@pytest.mark.parametrize("tools", [[], [get_weather]], ids=["no tools", "tools"])
+def test_an_agents_cut_object_is_answered_by_the_next_leg(tools: list[Any], is_async: bool) -> None:
+    """The provider's strategy asks for a schema beside the tools; a leg that does not judge itself is judged by it."""
+    manager = manager_of(says('{"title": "Wal'), says('{"title": "Walk"}'))
+    agent = create_agent(manager.model("planner"), tools, response_format=ProviderStrategy(Plan))
+    assert run(agent, is_async=is_async)["structured_response"] == Plan(title="Walk")
