@@ -52,11 +52,10 @@ class Schema:
     def _validator(self) -> Validator | None:
         try:
             schema = _in_python(self._schema)
-        except RecursionError:
-            return None
-        named = schema.get("$schema")
-        own = validator_for(schema, default=Draft202012Validator) if isinstance(named, str) else Draft202012Validator
-        for draft in (own, *_DRAFTS):
+            named = validator_for(schema, default=Draft202012Validator)
+        except (TypeError, ValueError, AttributeError, RecursionError):
+            return None  # `$schema` names no draft, but is a number or the like; or there is no end of it.
+        for draft in (named, *_DRAFTS):
             try:
                 draft.check_schema(schema)
             except (jsonschema.exceptions.SchemaError, RecursionError):
@@ -69,7 +68,7 @@ class Schema:
 @lru_cache(maxsize=16)
 def _exact(draft: type[Validator]) -> type[Validator]:
     """Return a draft's rules with decimal numbers taken as they are written."""
-    exact: type[Validator] = extend(draft, {"multipleOf": _multiple_of})  # type: ignore[no-untyped-call]
+    exact: type[Validator] = extend(draft, {"multipleOf": _multiple_of})  # type: ignore[no-untyped-call]  # jsonschema's
     return exact
 
 
@@ -80,9 +79,15 @@ def _multiple_of(validator: Any, step: Any, value: Any, schema: Any) -> Iterator
 
 
 _LONGEST_PLACE = 100
-_PIECE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\$|\(\?<(?![=!])", re.DOTALL)
-_SPELLED_OTHERWISE = {"$": r"\Z", "(?<": "(?P<"}
-"""In ECMA-262 `$` is the very end, where Python's also fits before a last line break; groups are named otherwise."""
+
+_VALUES = ("const", "enum", "default", "examples")
+"""Keywords that hold values, not schemas."""
+
+_BY_NAME = ("properties", "$defs", "definitions", "dependentSchemas", "dependencies")
+"""Keywords that hold schemas by names of the schema's author, who may take those of keywords too."""
+
+_TURNED_ROUND = ("not", "oneOf", "if", "contains")
+"""Keywords that forbid more if a schema in them forbids less."""
 
 
 def _in_python(schema: Any) -> Any:
@@ -91,46 +96,65 @@ def _in_python(schema: Any) -> Any:
         return [_in_python(part) for part in schema]
     if not isinstance(schema, Mapping):
         return schema
-    found = {name: _part_in_python(name, part) for name, part in schema.items()}
+    found: dict[str, Any] = {}
+    is_closed = True
+    for keyword, part in schema.items():
+        if keyword in _VALUES:
+            found[keyword] = part
+        elif keyword == "pattern" and isinstance(part, str):
+            found |= {} if (translated := _pattern(part)) is None else {keyword: translated}
+        elif keyword == "patternProperties" and isinstance(part, Mapping):
+            names = {_pattern(name): _in_python(each) for name, each in part.items()}
+            is_closed = None not in names
+            found[keyword] = {name: each for name, each in names.items() if name is not None}
+        elif keyword in _BY_NAME and isinstance(part, Mapping):
+            found[keyword] = {name: _in_python(each) for name, each in part.items()}
+        elif keyword not in _TURNED_ROUND or not _has_foreign_pattern(part):
+            found[keyword] = _in_python(part)
     if schema.get("nullable") is True and isinstance(schema.get("type"), str):
         # As OpenAPI 3.0 writes what may be null, and with it the tools that are made from its documents.
         found["type"] = [schema["type"], "null"]
         if isinstance(schema.get("enum"), list):
             found["enum"] = [*schema["enum"], None]
-    pattern = schema.get("pattern")
-    if isinstance(pattern, str):
-        found.pop("pattern")
-        if translated := _pattern(pattern):
-            found["pattern"] = translated
-    of_names = schema.get("patternProperties")
-    if isinstance(of_names, Mapping):
-        translated_names = {_pattern(name): _in_python(part) for name, part in of_names.items()}
-        found["patternProperties"] = {name: part for name, part in translated_names.items() if name}
-        if None in translated_names:
-            # Nobody can say which names are left for it.
-            found.pop("additionalProperties", None)
+    if not is_closed:
+        # Nobody can say which names are left for these.
+        found.pop("additionalProperties", None)
+        found.pop("unevaluatedProperties", None)
     return found
 
 
-_VALUES = ("const", "enum", "default", "examples")
-"""Keywords that hold values, not schemas."""
+def _has_foreign_pattern(schema: Any) -> bool:
+    """Whether there is a pattern in a schema that Python does not understand."""
+    if isinstance(schema, list):
+        return any(map(_has_foreign_pattern, schema))
+    if not isinstance(schema, Mapping):
+        return False
+    names = schema.get("patternProperties")
+    patterns = [schema.get("pattern"), *(names if isinstance(names, Mapping) else ())]
+    is_foreign = any(isinstance(pattern, str) and _pattern(pattern) is None for pattern in patterns)
+    return is_foreign or any(_has_foreign_pattern(part) for name, part in schema.items() if name not in _VALUES)
 
-_BY_NAME = ("properties", "$defs", "definitions", "dependentSchemas")
-"""Keywords that hold schemas by names, which may be any word, those of keywords too."""
 
+_PIECE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\$|\(\?<(?![=!])", re.DOTALL)
+_SPELLED_OTHERWISE = {"$": r"\Z", "(?<": "(?P<"}
+"""In ECMA-262 `$` is the very end, where Python's also fits before a last line break; groups are named otherwise."""
 
-def _part_in_python(keyword: str, part: Any) -> Any:
-    if keyword in _VALUES:
-        return part
-    if keyword in _BY_NAME and isinstance(part, Mapping):
-        return {name: _in_python(schema) for name, schema in part.items()}
-    return _in_python(part)
+_NO_SET = re.compile(r"\\.|(?<!^)[\[&|~]|(?<=[^\[^]-)-", re.DOTALL)
+"""What Python takes in a class for the beginning of a set, now or in the future."""
 
 
 def _pattern(pattern: str) -> str | None:
-    translated = _PIECE.sub(lambda piece: _SPELLED_OTHERWISE.get(piece[0], piece[0]), pattern)
+    """Return the pattern as Python writes it, `None` if it cannot."""
+    translated = _PIECE.sub(_piece, pattern)
     try:
         re.compile(translated)
     except (re.error, RecursionError, OverflowError):
         return None
     return translated
+
+
+def _piece(found: re.Match[str]) -> str:
+    piece = found[0]
+    if piece[0] == "[":
+        return _NO_SET.sub(lambda mark: mark[0] if mark[0][0] == "\\" else f"\\{mark[0]}", piece)
+    return _SPELLED_OTHERWISE.get(piece, piece)
