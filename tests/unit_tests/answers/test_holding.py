@@ -16,8 +16,9 @@ WITH_TOOLS = contract_of({"tools": [{"type": "function", "function": {"name": na
 
 FRAGMENTS = [
     *LEAKS.values(), *TEXTS.values(), *OFFERED, "<tool_call>", "</tool_call>", "<function=", "[TOOL_CALLS]",
-    "functools[", "<|python_start|>", "<|", "<｜", "<", "[", "]", "(", ")", "=", ",", ";", ":", "`", "```", 
-    " ", "\n", ". ", "! ", "}", "functions.", "I'll look that up.", "Sure", "now", "For example", "city", "1", "f", "fun", "get", "Oslo",
+    "functools[", "<|python_start|>", "<|", "<｜", "<", "[", "]", "(", ")", "=", ",", ";", ":", "`", "```",
+    " ", "\n", ". ", "! ", "}", "functions.", "I'll look that up.", "Sure", "now", "For example", "city", "1", "f",
+    "fun", "get", "Oslo",
 ]  # fmt: skip
 OPENED = ["{", '{"name": "', '{"type": "func', '{"name": "get_time"', '"arguments": {}', '[{"', "\\"]
 MIXED = st.lists(st.sampled_from(FRAGMENTS), max_size=7).map("".join)
