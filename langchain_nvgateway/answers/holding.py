@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from .contract import Contract
-from .leaks import LeakWatch
+from .leak_watch import LeakWatch
 
 __all__ = ["Hold", "Holding"]
 

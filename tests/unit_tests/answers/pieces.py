@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from langchain_nvgateway.answers.leaks import LeakWatch
+from langchain_nvgateway.answers.leak_watch import LeakWatch
 
 __all__ = ["CALL", "LEAKS", "OFFERED", "TEXTS", "fed", "pieces_of"]
 

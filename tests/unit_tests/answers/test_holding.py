@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_nvgateway.answers import PLAIN, Contract, Hold, Holding, contract_of
-from langchain_nvgateway.answers.leaks import LeakWatch, is_leaked_call
+from langchain_nvgateway.answers.leak_watch import LeakWatch
+from langchain_nvgateway.answers.leaks import is_leaked_call
 from langchain_nvgateway.answers.schemas import Schema
 
 from .pieces import FILLED, LEAKS, OFFERED, TEXTS, fed, pieces_of

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from langchain_nvgateway.answers.leaks import LeakWatch, is_leaked_call
+from langchain_nvgateway.answers.leak_watch import LeakWatch
+from langchain_nvgateway.answers.leaks import is_leaked_call
 
 from ..wire.cpu import grows_linearly
 

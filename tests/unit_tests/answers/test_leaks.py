@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_nvgateway.answers.leaks import LeakWatch, is_leaked_call
+from langchain_nvgateway.answers.leak_watch import LeakWatch
+from langchain_nvgateway.answers.leaks import is_leaked_call
 
 from ..wire.cpu import grows_linearly
 from .pieces import CALL, LEAKS, OFFERED, TEXTS, fed, pieces_of

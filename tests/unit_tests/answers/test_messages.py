@@ -99,8 +99,9 @@ def test_what_a_message_says(message: AIMessage, answer: Answer) -> None:
         ),
         *(([{"type": kind}], {}, True) for kind in ("image", "image_url", "audio", "refusal", "non_standard", None)),
         ([{"type": "text", "text": ""}, {"type": "image"}], {}, True),
-        *(("", {name: {"x": 1}}, True) for name in ("refusal", "parsed", "audio", "function_call")),
-        *(("", {name: None}, False) for name in ("refusal", "parsed", "audio", "function_call")),
+        *(("", {name: {"x": 1}}, True) for name in ("refusal", "parsed", "audio")),
+        *(("", {name: None}, False) for name in ("refusal", "parsed", "audio")),
+        ("", {"function_call": {"name": "now", "arguments": "{}"}}, False),
         ("", {"tool_calls": [RAW], "reasoning_content": "Hm."}, False),
     ],
 )  # fmt: skip
