@@ -254,7 +254,8 @@ class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
     def with_structured_output(self, schema: Any = None, **kwargs: Any) -> Runnable[LanguageModelInput, Any]:
         """Have answers in a schema; see `BaseChatOpenAI.with_structured_output`.
 
-        An answer that does not fit the schema is an `InvalidResponseError`, by whichever method.
+        An answer that does not fit the schema is an `InvalidResponseError`, by whichever method. What only a validator
+        of the class itself refuses may also be LangChain's `OutputParserException`, or pydantic's `ValidationError`.
         """
         if kwargs.get("method") == "json_mode" and schema is not None:
             # The request does not name it, and yet the answer has to fit.

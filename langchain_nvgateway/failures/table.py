@@ -183,8 +183,9 @@ def _our_own(evidence: Evidence) -> FailureKind | None:
 def _model_error(evidence: Evidence) -> FailureKind | None:
     kind = next((kind for cls, kind in _KINDS_OF_CLASSES if evidence.isa(cls)), None)
     status = evidence.status
-    if kind is FailureKind.REQUEST and status and status < 500 and not evidence.isa(ContentFilteredError):
-        kind = _kind_of_status(status)  # Some integrations call every other 4xx an invalid request.
+    if kind is FailureKind.REQUEST and status and not evidence.isa(ContentFilteredError):
+        # Some integrations call every other 4xx an invalid request; and a model that cannot read a history says 500.
+        kind = _kind_of_status(status)
     return _on_closer_look(evidence, kind)
 
 

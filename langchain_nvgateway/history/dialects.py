@@ -18,6 +18,9 @@ _WORD_ID = re.compile(r"[a-zA-Z0-9_-]{1,40}")
 """Anthropic's own pattern is `^[a-zA-Z0-9_-]+$`; the length is OpenAI's, so that an id is the same at both."""
 
 _OPENAI_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_ANY_NAME = re.compile(r"[a-zA-Z0-9_.:/-]{1,128}")
+"""NIM's servers set no rule, and names such as `fs.read` are common."""
+
 _ANTHROPIC_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _GOOGLE_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}")
 
@@ -43,7 +46,7 @@ class Dialect:
 
 
 _DIALECTS = {
-    "nvidia-nim": Dialect(lists_for_users_only=True),
+    "nvidia-nim": Dialect(lists_for_users_only=True, names=_ANY_NAME),
     "nvidia-gateway": Dialect(),
     "openai": Dialect(),
     "anthropic": Dialect(family="anthropic", ids=_WORD_ID, names=_ANTHROPIC_NAME),

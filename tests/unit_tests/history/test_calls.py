@@ -242,3 +242,13 @@ def test_many_calls_of_one_id_take_linear_time() -> None:
         clean_history([HumanMessage("x"), turn(*["a"] * size)], NIM)
 
     assert grows_linearly(clean, 200)
+
+
+def test_a_name_that_nim_takes_is_kept() -> None:
+    """Tools of servers are often named like `fs.read`, and the model is offered them under that name."""
+    history = [
+        AIMessage("", tool_calls=[{"name": "fs.read", "args": {}, "id": "1"}]),
+        ToolMessage("x", tool_call_id="1"),
+    ]
+    assert clean_history(history, NIM)[0] is history[0]
+    assert clean_history(history, GATEWAY)[0].tool_calls[0]["name"] == "fs_read"  # type: ignore[attr-defined]  # a turn

@@ -99,3 +99,13 @@ def test_a_poisoned_conversation_goes_on(emu: Emulator, call: Call) -> None:
     history = [HumanMessage("get_time in Oslo"), AIMessage("", invalid_tool_calls=[poison]), HumanMessage("And?")]
     answer = call(ModelManager.from_env().model("planner").bind_tools([get_time]), history)
     assert answer.response_metadata["nvgateway"]["provider"] == "nvidia-nim"
+
+
+def test_the_next_leg_is_asked_when_one_cannot_read_the_history(emu: Emulator, call: Call) -> None:
+    """A model that complains of its turns with several calls even when they are split."""
+    emu.nim.fail_always("single_tool_calls")
+    calls: Any = [{"name": "get_time", "args": {"zone": zone}, "id": zone} for zone in ("Oslo", "Rome")]
+    results = [ToolMessage("noon", tool_call_id=zone) for zone in ("Oslo", "Rome")]
+    history = [HumanMessage("Hello"), AIMessage("", tool_calls=calls), *results]
+    answer = call(ModelManager.from_env().model("planner").bind_tools([get_time]), history)
+    assert answer.response_metadata["nvgateway"]["provider"] == "nvidia-gateway"
