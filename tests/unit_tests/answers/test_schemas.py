@@ -236,6 +236,9 @@ def test_references_reach_into_the_schema_itself(name: str) -> None:
         "draft 7, by its name": (
             {"$schema": "http://json-schema.org/draft-07/schema#", "items": [{"type": "string"}]}, ["a"], [1],
         ),
+        "draft 7, where it means something else": (
+            {"$schema": "http://json-schema.org/draft-07/schema#", "prefixItems": [False], "maxItems": 1}, [1], [1, 2],
+        ),
         "2020-12, by its items": ({"prefixItems": [{"type": "string"}], "items": False}, ["a"], ["a", "b"]),
     }.values(),
 )  # fmt: skip
