@@ -12,13 +12,16 @@ from typing import Any, Self
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage
+from langchain_core.messages.ai import UsageMetadata
 from langchain_core.runnables.fallbacks import RunnableWithFallbacks
 
+from .attempts import Attempt
 from .chain import LegModel, chain_of
 from .circuits import Circuits
 from .egress import EgressPolicy
 from .errors import ConfigurationError, NVGatewayError
 from .events import Event, Listener, Listeners
+from .ledger import Ledger, Prices, Report
 from .leg import Leg, common_profile
 from .overrides import split_model
 from .providers import Fakes, Providers, check_parameters
@@ -29,6 +32,9 @@ from .roles import DEFAULT_MODELS, Role, role_key
 from .settings import NVGatewaySettings, settings_from
 
 __all__ = ["ModelManager", "Role"]
+
+_DIRECT_MODELS = {str(role): f"openai:{models['openai']}" for role, models in DEFAULT_MODELS.items()}
+"""What a report compares each role's costs with."""
 
 _LEASE_SECONDS = 300.0
 _LONGEST_OPEN_SECONDS = 1800.0
@@ -68,7 +74,10 @@ class ModelManager:
     ) -> None:
         self.settings = settings or NVGatewaySettings()
         self.policy = _checked_policy(policy, self.settings)
+        self._prices = Prices()
+        self._ledger = Ledger(clock=clock)
         self._listeners = Listeners()
+        self._listeners.add(self._ledger.hear)
         self._circuits = Circuits(self._listeners.tell, clock=clock, **_breaker_rules(self.settings))
         providers = Providers(self.settings, dict(models or {}), self._listeners)
         self._builder = LegBuilder(providers, self.policy, self._circuits, self._listeners)
@@ -130,6 +139,19 @@ class ModelManager:
 
     # -- What happens ----------------------------------------------------------------------------------------
 
+    def report(self) -> Report:
+        """Say who answered, how often, how fast, and at what cost, since the manager was built.
+
+        What is returned prints as a table, shows as one in a notebook, and has `to_dict()`, `to_dataframe()` and
+        `plot()`. Money is reckoned with the `prices` of this moment.
+        """
+        return self._ledger.report(self._prices, _DIRECT_MODELS)
+
+    @property
+    def prices(self) -> Prices:
+        """What models cost, in dollars per million tokens: `manager.prices["provider:model"] = Price(…)`."""
+        return self._prices
+
     @property
     def breakers(self) -> Circuits:
         """The circuit breakers, by `provider:model`, and by that with `/credentials` and `/quality`."""
@@ -186,6 +208,19 @@ class ModelManager:
         """Tell everybody what happened."""
         self._listeners.tell(event)
 
+    def record(self, role: str, attempt: Attempt, usage: UsageMetadata | None) -> None:
+        """Take down an attempt."""
+        self._ledger.record(role, attempt, usage)
+
+    def _parameters(self, overrides: Mapping[str, Any]) -> dict[str, Any]:
+        settings = self.settings
+        return {
+            "timeout": settings.request_timeout,
+            "first_token_timeout": settings.first_token_timeout,
+            "max_tokens": settings.max_tokens,
+            **overrides,
+        }
+
     def _source(self, role: str, overrides: dict[str, Any]) -> _Source:
         self.check_open()
         if overrides:
@@ -198,16 +233,9 @@ class ModelManager:
 
     def _built_source(self, role: str, overrides: Mapping[str, Any]) -> _Source:
         check_parameters(overrides)
-        settings = self.settings
-        parameters = {
-            "timeout": settings.request_timeout,
-            "first_token_timeout": settings.first_token_timeout,
-            "max_tokens": settings.max_tokens,
-            **overrides,
-        }
         names, is_named = self._models_of(role)
-        legs = RoleLegs(role, names, parameters, self._builder, named=is_named)
-        return _Source(self, legs, _seconds(overrides, settings.request_timeout))
+        legs = RoleLegs(role, names, self._parameters(overrides), self._builder, named=is_named)
+        return _Source(self, legs, _seconds(overrides, self.settings.request_timeout))
 
     def _models_of(self, role: str) -> tuple[list[ModelName], bool]:
         """Return the models of a role, and whether the settings name them."""
@@ -243,6 +271,9 @@ class _Source:
     def tell(self, event: Event) -> None:
         self.manager.tell(event)
 
+    def record(self, role: str, attempt: Attempt, usage: UsageMetadata | None) -> None:
+        self.manager.record(role, attempt, usage)
+
 
 @dataclass(frozen=True, slots=True)
 class _Part:
@@ -269,6 +300,9 @@ class _Part:
 
     def tell(self, event: Event) -> None:
         self.source.tell(event)
+
+    def record(self, role: str, attempt: Attempt, usage: UsageMetadata | None) -> None:
+        self.source.record(role, attempt, usage)
 
 
 def _checked_policy(policy: EgressPolicy | None, settings: NVGatewaySettings) -> EgressPolicy:

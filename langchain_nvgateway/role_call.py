@@ -126,6 +126,7 @@ class RoleCall:
                             is_with_reader = False
             except BaseException as error:  # noqa: BLE001 - the route raises what is not its own to handle
                 failure = error
+            turn.usage = watch.usage
             failure = failure if is_with_reader else watch.flaw(failure)
             if failure is None:
                 rest = watch.rest(self.route.answered(turn))
@@ -164,6 +165,7 @@ class RoleCall:
                             is_with_reader = False
             except BaseException as error:  # noqa: BLE001 - the route raises what is not its own to handle
                 failure = error
+            turn.usage = watch.usage
             failure = failure if is_with_reader else watch.flaw(failure)
             if failure is None:
                 rest = watch.rest(self.route.answered(turn))
@@ -216,6 +218,7 @@ class RoleCall:
                 messages.show(watch.add(messages.with_one_id(message)))
         except BaseException as error:  # noqa: BLE001 - the watch says what it is
             failure = error
+        turn.usage = watch.usage
         return watch.whole(failure)
 
     async def _aasked(
@@ -236,12 +239,14 @@ class RoleCall:
                 messages.show(watch.add(messages.with_one_id(message)))
         except BaseException as error:  # noqa: BLE001 - the watch says what it is
             failure = error
+        turn.usage = watch.usage
         return watch.whole(failure)
 
     def _watch(self, turn: Turn, hold: Hold) -> StreamWatch:
         return StreamWatch(hold, turn.attached.contract_with(self.kwargs))
 
     def _checked(self, turn: Turn, raw: Any) -> Any:
+        turn.usage = getattr(raw, "usage_metadata", None)
         contract = turn.attached.contract_with(self.kwargs)
         if contract is None or not isinstance(raw, AIMessage):
             return raw

@@ -266,6 +266,7 @@ class RoleModel(RoutedChatModel):
             seconds=seconds,
             correlation_id=str(config["metadata"]["correlation_id"]),
             tell=self.source.tell,
+            record=self.source.record,
         )
         messages = self._convert_input(input).to_messages()
         return RoleCall(route, self.binding, messages, kwargs, config, self.hold, seconds)

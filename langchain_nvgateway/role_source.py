@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from langchain_core.messages.ai import UsageMetadata
+
+from .attempts import Attempt
 from .events import Event
 from .leg import AbsentLeg, Leg
 
@@ -44,3 +47,6 @@ class RoleSource(Protocol):
 
     def tell(self, event: Event) -> None:
         """Tell an event."""
+
+    def record(self, role: str, attempt: Attempt, usage: UsageMetadata | None) -> None:
+        """Take down an attempt, and the tokens that it cost as far as they are known."""

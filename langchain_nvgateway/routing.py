@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessageChunk
+from langchain_core.messages.ai import UsageMetadata
 
 from .attempts import Attempt, Outcome
 from .bindings import Attached, Binding
@@ -48,13 +49,15 @@ _OUTCOMES: Mapping[FailureKind, Outcome] = MappingProxyType(
 class Turn:
     """One leg's turn in a call."""
 
-    __slots__ = ("attached", "leg", "permits", "started")
+    __slots__ = ("attached", "leg", "permits", "started", "usage")
 
     def __init__(self, leg: Leg, attached: Attached, permits: Permits, started: float) -> None:
         self.leg = leg
         self.attached = attached
         self.permits = permits
         self.started = started
+        self.usage: UsageMetadata | None = None
+        """Tokens that the leg has cost so far, as far as it has said; its driver notes them."""
 
 
 class Route:
@@ -68,6 +71,7 @@ class Route:
         seconds: Time for the whole call.
         correlation_id: The call's id, for errors.
         tell: Called with each event.
+        record: Called with the role, each attempt, and the tokens that it cost.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class Route:
         seconds: float,
         correlation_id: str,
         tell: Callable[[Event], None],
+        record: Callable[[str, Attempt, UsageMetadata | None], None],
     ) -> None:
         self._role = role
         self._legs = legs
@@ -88,6 +93,7 @@ class Route:
         self._is_strict = is_strict
         self._correlation_id = correlation_id
         self._tell = tell
+        self._record = record
         self._seconds = seconds
         self._ends_at = time.monotonic() + seconds
         self._attempts: list[Attempt] = []
@@ -115,7 +121,7 @@ class Route:
         """
         for leg in self._rest:
             if isinstance(leg, AbsentLeg):
-                self._attempts.append(Attempt(leg.provider, leg.model, "skipped", leg.reason, 0.0))
+                self._take_down(Attempt(leg.provider, leg.model, "skipped", leg.reason, 0.0))
                 continue
             turn = self._turn_of(leg)
             if turn:
@@ -182,7 +188,7 @@ class Route:
                 reason = f"{type(leg.chat_model).__name__} cannot do what the call asks for (bind tools, a schema)"
             except CircuitOpenError as error:
                 reason = f"the circuit {error.name} is open for another {_rounded(error.retry_after or 0.0)} s"
-        self._attempts.append(Attempt(leg.provider, leg.model, "skipped", reason, 0.0))
+        self._take_down(Attempt(leg.provider, leg.model, "skipped", reason, 0.0))
         self._tell(LegSkipped(self._role, leg.provider, leg.model, reason))
         return None
 
@@ -231,7 +237,12 @@ class Route:
 
     def _note(self, turn: Turn, outcome: Outcome, error: BaseException | None = None) -> None:
         leg, seconds = turn.leg, time.monotonic() - turn.started
-        self._attempts.append(Attempt(leg.provider, leg.model, outcome, _words(error) if error else None, seconds))
+        attempt = Attempt(leg.provider, leg.model, outcome, _words(error) if error else None, seconds)
+        self._take_down(attempt, turn.usage or _usage_in(error))
+
+    def _take_down(self, attempt: Attempt, usage: UsageMetadata | None = None) -> None:
+        self._attempts.append(attempt)
+        self._record(self._role, attempt, usage)
 
     def _tell_of_fallback(self, to: Leg) -> None:
         if self._failures:
@@ -285,6 +296,11 @@ class _LegFailure(NamedTuple):
     leg: Leg
     failure: Failure
     error: BaseException
+
+
+def _usage_in(error: BaseException | None) -> Any:
+    """Return the tokens that an error says were spent all the same."""
+    return getattr(error, "usage_metadata", None) or getattr(getattr(error, "partial", None), "usage_metadata", None)
 
 
 def _rounded(seconds: float) -> str:

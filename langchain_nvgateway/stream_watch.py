@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
-from langchain_core.messages.ai import add_ai_message_chunks
+from langchain_core.messages.ai import UsageMetadata, add_ai_message_chunks, add_usage
 
 from .answers import PLAIN, Contract, Hold, Holding, calls_something, check_answer, says_more, with_call_ids
 from .errors import InvalidResponseError
@@ -33,6 +33,8 @@ class StreamWatch:
         self._has_calls = False
         self._has_ended = False
         self._is_whole = False
+        self.usage: UsageMetadata | None = None
+        """Tokens that the stream has told of so far."""
 
     @property
     def has_shown(self) -> bool:
@@ -42,6 +44,8 @@ class StreamWatch:
     def add(self, message: AIMessage) -> list[AIMessageChunk]:
         """Take a chunk, or a whole answer from a model that does not stream; return what may be seen now."""
         chunk = _own_chunk(message)
+        if chunk.usage_metadata:
+            self.usage = add_usage(self.usage, chunk.usage_metadata)
         self._is_whole = self._is_whole or not isinstance(message, AIMessageChunk) or _is_marked(chunk)
         is_call = calls_something(chunk)
         self._has_calls = self._has_calls or is_call
