@@ -24,6 +24,7 @@ from .events import Event, Listener, Listeners
 from .ledger import Ledger, Prices, Report
 from .leg import Leg, common_profile
 from .overrides import split_model
+from .plan import Explanation, RoleExplanation, explained
 from .providers import Fakes, Providers, check_parameters
 from .role_legs import LegBuilder, ModelName, RoleLegs
 from .role_model import RoleModel
@@ -139,6 +140,21 @@ class ModelManager:
 
     # -- What happens ----------------------------------------------------------------------------------------
 
+    def explain(self, role: str | None = None) -> Explanation:
+        """Say who would answer now, in which order, and why others would not; asks nobody and changes nothing.
+
+        What is returned prints as a table, shows as one in a notebook, and has `to_dict()`.
+
+        Args:
+            role: A role as for `model`; without one, all roles that have models.
+
+        Raises:
+            ConfigurationError: The role is unknown, or a setting is malformed.
+        """
+        self.check_open()
+        roles = list(dict.fromkeys((*DEFAULT_MODELS, *self.settings.role_models))) if role is None else [str(role)]
+        return Explanation(tuple(self._explained(name) for name in roles))
+
     def report(self) -> Report:
         """Say who answered, how often, how fast, and at what cost, since the manager was built.
 
@@ -211,6 +227,12 @@ class ModelManager:
     def record(self, role: str, attempt: Attempt, usage: UsageMetadata | None) -> None:
         """Take down an attempt."""
         self._ledger.record(role, attempt, usage)
+
+    def _explained(self, role: str) -> RoleExplanation:
+        names, _ = self._models_of(role)
+        source = self._plain_sources.get(role)
+        places = self._builder.places(role, names, self._parameters({}), source.legs.legs if source else ())
+        return explained(role, places, self._prices)
 
     def _parameters(self, overrides: Mapping[str, Any]) -> dict[str, Any]:
         settings = self.settings

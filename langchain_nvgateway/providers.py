@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr, ValidationError
@@ -121,13 +122,18 @@ class Providers:
             return []
         if provider == "nvidia-nim":
             return nim_urls(settings.nvidia_nim_base_url, settings.nvidia_nim_status_url)
+        base = self._base_url(provider)
         if provider == "nvidia-gateway":
-            base = checked_url(settings.llm_gateway_base_url or GATEWAY_URL, setting="LLM_GATEWAY_BASE_URL")
             return [base, checked_url(settings.starfleet_token_url or "", setting="STARFLEET_TOKEN_URL")]
-        from .vendors import DEFAULT_BASE_URLS
+        return [base]
 
-        _, base_url, setting = self._vendor_settings(provider)
-        return [checked_url(base_url or DEFAULT_BASE_URLS[provider], setting=setting)]
+    def host(self, provider: str) -> str | None:
+        """Return the host of a provider's chat requests, with its port unless that is the usual one; none for a fake.
+
+        Raises:
+            ConfigurationError: The URL in the settings is malformed.
+        """
+        return None if self.is_fake(provider) else urlsplit(self._base_url(provider)).netloc
 
     def build(self, role: str, provider: str, model: str, parameters: Mapping[str, Any]) -> BaseChatModel:
         """Build a chat model; sends nothing.
@@ -168,6 +174,17 @@ class Providers:
         key = self._vendor_settings(provider)[0]
         common = {name: value for name, value in parameters.items() if name in _OF_ANY_VENDOR}
         return vendor_model(provider, model, api_key=key, base_url=base_url, **common)
+
+    def _base_url(self, provider: str) -> str:
+        settings = self._settings
+        if provider == "nvidia-nim":
+            return nim_urls(settings.nvidia_nim_base_url, settings.nvidia_nim_status_url)[0]
+        if provider == "nvidia-gateway":
+            return checked_url(settings.llm_gateway_base_url or GATEWAY_URL, setting="LLM_GATEWAY_BASE_URL")
+        from .vendors import DEFAULT_BASE_URLS
+
+        _, base_url, setting = self._vendor_settings(provider)
+        return checked_url(base_url or DEFAULT_BASE_URLS[provider], setting=setting)
 
     def _tokens(self, token_url: str) -> StarfleetTokenProvider:
         """Return the provider of the Gateway's tokens, which tells of each new one."""

@@ -13,6 +13,7 @@ from .errors import ConfigurationError, EgressDeniedError
 from .events import EgressDenied, Listeners
 from .leg import AbsentLeg, Leg
 from .overrides import run_overrides
+from .plan import Place
 from .providers import Providers
 from .role_source import RolePlan
 from .roles import EXTERNAL_PROVIDERS
@@ -77,6 +78,26 @@ class LegBuilder:
             for name in wanted
         ]
 
+    def places(
+        self, role: str, names: Sequence[ModelName], parameters: Mapping[str, Any], built: Sequence[Leg | AbsentLeg]
+    ) -> list[Place]:
+        """Return the place of each model, whoever it was chosen by; sends nothing and tells nobody.
+
+        Args:
+            role: Name of the role.
+            names: Its models in their order.
+            parameters: Parameters of the chat models.
+            built: Legs of the role that there are already.
+        """
+        known = {(leg.provider, leg.model): leg for leg in built}
+        places = []
+        for name in names:
+            reason = self._reason(role, name)
+            leg = known.get(name) or (AbsentLeg(*name, reason) if reason else None)
+            leg = leg or self._leg(role, name, parameters, is_last=False)
+            places.append(Place(leg, self._providers.host(name.provider), bool(self._denial(role, name))))
+        return places
+
     def check(self, role: str, name: ModelName, setting: str) -> None:
         """Let a model pass that a run may name.
 
@@ -113,10 +134,14 @@ class LegBuilder:
         return None
 
     def _why_absent(self, role: str, name: ModelName, *, named: bool) -> str | None:
-        lacks, denial = self._lacks(name), self._denial(role, name)
-        if denial and named and not lacks:
+        denial = self._denial(role, name)
+        if denial and named and not self._lacks(name):
             self._listeners.tell(EgressDenied(role, *name, denial.host or name.provider))
-        return denial.reason if denial else lacks
+        return self._reason(role, name)
+
+    def _reason(self, role: str, name: ModelName) -> str | None:
+        denial = self._denial(role, name)
+        return denial.reason if denial else self._lacks(name)
 
     def _refuse(self, role: str, wanted: Sequence[ModelName], reasons: Mapping[ModelName, str | None]) -> None:
         denials = [self._denial(role, name) for name in wanted if not self._lacks(name)]

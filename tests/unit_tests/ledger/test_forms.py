@@ -239,7 +239,7 @@ from langchain_nvgateway import ModelManager
 from langchain_core.language_models import FakeListChatModel
 manager = ModelManager(models={"nvidia-nim": FakeListChatModel(responses=["fine"])})
 manager.model("planner").invoke("hello")
-str(manager.report())
+str(manager.report()), str(manager.explain())
 print(sorted({"pandas", "matplotlib"} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
