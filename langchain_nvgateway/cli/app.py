@@ -82,6 +82,23 @@ def chat(
 
 
 @app.command()
+def explain(
+    role: Annotated[str | None, typer.Argument(help="A role as for chat; without one, all roles.")] = None,
+    emulator: OnEmulator = False,
+    as_json: AsJSON = False,
+) -> None:
+    """Say who would answer for a role, who would not, and why, without asking anybody; exit with 1 if nobody would."""
+    with expected_failures(), _settings(emulator, quiet=as_json) as settings:
+        from ..manager import ModelManager
+
+        with ModelManager(settings) as manager:
+            explanation = manager.explain(role)
+        print(json.dumps(explanation.to_dict(), indent=2) if as_json else explanation)
+    if not all(explained.can_answer for explained in explanation.roles):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
 def demo(
     task: Annotated[str | None, typer.Option("--task", help="What the roles shall do to the small project.")] = None,
     task_file: Annotated[
