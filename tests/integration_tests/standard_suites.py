@@ -38,6 +38,9 @@ ROLE_ONLY = {
 }
 """The same for the models of roles."""
 
+SCRIPTED_ONLY = {"test_init_from_env": "a script reads nothing from the environment"}
+"""The same for scripted models."""
+
 LEFT_OUT = pytest.StashKey[list[tuple[str, type]]]()
 """What was left out in this run: names of tests and their classes."""
 
@@ -53,6 +56,8 @@ def leave_out_what_cannot_apply(config: pytest.Config, items: list[pytest.Item])
             reasons |= NIM_ONLY
         if cls and issubclass(cls, RoleSettings):
             reasons |= ROLE_ONLY
+        if cls and issubclass(cls, ScriptedSettings):
+            reasons |= SCRIPTED_ONLY
         applies = not (cls and issubclass(cls, _Settings) and name in reasons)
         (kept if applies else left_out).append(item)
     config.stash[LEFT_OUT] = [(getattr(item, "originalname", item.name), item.cls) for item in left_out]  # type: ignore[attr-defined]
@@ -154,3 +159,7 @@ class NIMSettings(_Settings):
 
 class RoleSettings(GatewaySettings):
     """What a role's model supports while the Gateway answers."""
+
+
+class ScriptedSettings(_Settings):
+    """A script."""
