@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -12,6 +13,8 @@ import pytest
 
 from langchain_nvgateway import NVGatewaySettings
 
+from .testing.running import PLUGIN, run_pytest
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -20,15 +23,42 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
+def is_test_file(code: str) -> bool:
+    return re.search(r"^(async )?def test_", code, re.MULTILINE) is not None
+
+
+TEST_FILES = [code for code in blocks("python") if is_test_file(code)]
+SCRIPTS = [code for code in blocks("python") if not is_test_file(code)]
+
+
 def commands() -> list[list[str]]:
     lines = "\n".join(blocks("bash")).splitlines()
     return [shlex.split(line, comments=True) for line in lines if line]
 
 
-@pytest.mark.parametrize("code", blocks("python"))
+@pytest.mark.parametrize("code", SCRIPTS)
 def test_code_block_runs_as_it_stands(code: str, tmp_path: Path) -> None:
     """Each Python block runs in a process of its own, warnings being errors."""
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=tmp_path, timeout=60)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "error", "-c", code]
+    subprocess.run(command, check=True, cwd=tmp_path, env=environment, timeout=60)
+
+
+@pytest.mark.parametrize("code", TEST_FILES)
+def test_test_file_passes_as_it_stands(code: str, tmp_path: Path) -> None:
+    """Each Python block with tests in it is run by pytest, with our plugin and nothing else in its folder."""
+    done = run_pytest(tmp_path, code, "-p", PLUGIN)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("poorer", ['ModelManager(models={"nvidia-nim": nim}).model("programmer")', "nim"])
+def test_test_of_an_agent_is_red_without_the_fallback(poorer: str, tmp_path: Path) -> None:
+    """It is short, and what it shows is the package's doing and not the test's."""
+    (code,) = [code for code in TEST_FILES if "create_agent" in code]
+    assert len(code.splitlines()) <= 15
+    without = re.sub(r"ModelManager\(.*\)$", poorer, code, count=1, flags=re.MULTILINE)
+    assert without != code
+    assert "1 failed" in run_pytest(tmp_path, without, "-p", PLUGIN).stdout
 
 
 @pytest.mark.parametrize("command", [words for words in commands() if "--emulator" in words], ids=" ".join)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import tomllib
-from collections.abc import Callable, Sequence
-from importlib.metadata import entry_points
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
-PLUGIN = "langchain_nvgateway.testing.plugin"
+from .running import PLUGIN, Done, run_pytest
 
 USERS_TEST = """
 from langchain_nvgateway import ModelManager
@@ -30,40 +25,13 @@ def test_nothing(nvgateway_emulator):
     assert nvgateway_emulator.requests == []
 """
 
-Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Runs pytest on a test file of a user, in a folder with nothing else in it; warnings are errors."""
-    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
-
-    def run(code: str, *arguments: str, is_installed: bool = False, used: Sequence[str] = (), **variables: str) -> Done:
-        (tmp_path / "test_user.py").write_text(code)
-        paths = [str(ROOT), *([str(installed(tmp_path / "site"))] if is_installed else [])]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **variables}
-        # Other plugins that are installed here need settings of their own, and load LangChain.
-        others = {each.name for each in entry_points(group="pytest11")} - {PLUGIN, "xdist", *used}
-        without = [word for name in sorted({"cacheprovider", *others}) for word in ("-p", f"no:{name}")]
-        words = [sys.executable, "-m", "pytest", "-q", *without, *arguments]
-        return subprocess.run(
-            words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
-        )
-
-    return run
-
-
-def installed(site: Path) -> Path:
-    """Write what an installer would write of the package's entry points, and return where."""
-    folder = site / "langchain_nvgateway-0.1.0.dist-info"
-    folder.mkdir(parents=True, exist_ok=True)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = [f"{name} = {target}" for name, target in project["entry-points"]["pytest11"].items()]
-    (folder / "entry_points.txt").write_text("\n".join(["[pytest11]", *lines]))
-    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: langchain-nvgateway\nVersion: 0.1.0\n")
-    (folder / "RECORD").write_text("langchain_nvgateway/__init__.py,,\nlangchain_nvgateway/testing/plugin.py,,\n")
-    return site
+    """Runs pytest on a test file of a user, in a folder of its own."""
+    return partial(run_pytest, tmp_path)
 
 
 def check_passed(done: Done, passed: int = 1) -> None:
@@ -136,35 +104,27 @@ def test_afterwards():
 
 def test_it_works_in_the_workers_of_xdist(run: Run) -> None:
     """Each has a server of its own."""
-    code = USERS_TEST + "".join(USERS_TEST.replace("test_nim", f"test_nim_{number}") for number in range(3))
+    code = "".join(LIGHT_TEST.replace("test_nothing", f"test_{number}") for number in range(4))
     check_passed(run(code, "-n", "2", is_installed=True), 4)
 
 
 def test_it_works_in_async_tests(run: Run) -> None:
     """Of whichever plugin for them."""
-    code = """
-from langchain_nvgateway import ModelManager
-
-async def test_nim(nvgateway_emulator):
-    answer = await ModelManager.from_env().model("planner").ainvoke("Hello")
-    assert answer.response_metadata["nvgateway"]["provider"] == "nvidia-nim"
-"""
     settings = ["-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function"]
-    check_passed(run(code, "-p", PLUGIN, *settings, used=["asyncio"]))
+    check_passed(run(LIGHT_TEST.replace("def", "async def"), "-p", PLUGIN, *settings, used=["asyncio"]))
 
 
-@pytest.mark.parametrize("is_installed", [False, True], ids=["absent", "installed"])
-def test_whoever_does_not_use_the_fixture_loads_nothing_for_it(is_installed: bool, run: Run) -> None:
-    """Neither LangChain nor the emulator."""
-    code = """
+def test_whoever_does_not_use_the_fixture_loads_nothing_for_it(run: Run) -> None:
+    """Neither LangChain nor the emulator, although the plugin is there."""
+    code = f"""
 import sys
 
 def test_nothing():
     heavy = ("langchain_core", "openai", "asyncio", "langchain_nvgateway.emulator")
     assert [name for name in heavy if name in sys.modules] == []
-    assert ("langchain_nvgateway" in sys.modules) is IS_INSTALLED
-""".replace("IS_INSTALLED", str(is_installed))
-    check_passed(run(code, is_installed=is_installed))
+    assert "{PLUGIN}" in sys.modules
+"""
+    check_passed(run(code, is_installed=True))
 
 
 def test_without_the_plugin_other_tests_run(run: Run) -> None:
