@@ -140,19 +140,18 @@ class _Answer:
 
     def end(self) -> list[AIMessageChunk]:
         """Return the chunk that says how the answer ended, and what it cost; none if the script wants no end."""
-        said = {name for chunk in self._chunks for name in chunk.response_metadata}
-        metadata = {name: value for name, value in self._full_metadata().items() if name not in said}
-        is_told = any(chunk.usage_metadata for chunk in self._chunks)
+        is_raw = not self._parts or any(isinstance(part, AIMessageChunk) for part in self._parts)
+        if is_raw or any(self._metadata.get(name, "") is None for name in _ENDS):
+            return []
         closing = AIMessageChunk(
             content="",
-            response_metadata=metadata,
-            usage_metadata=None if is_told else self._full_tokens(),
+            response_metadata=self._full_metadata(),
+            usage_metadata=self._full_tokens(),
             chunk_position="last",
             **self._last,
         )
-        is_open = any(self._metadata.get(name, "") is None for name in _ENDS)
-        self._chunks += [] if is_open else [closing]
-        return [] if is_open else [closing]
+        self._chunks.append(closing)
+        return [closing]
 
     def whole(self) -> AIMessage:
         """Return the answer in one piece."""

@@ -67,6 +67,9 @@ class ScriptedChatModel(BaseChatModel):
     usage: Usage = "counted"
     """Tokens of each answer that does not say so itself: one for each word, these, or `None` for none."""
 
+    streaming: bool = False
+    """Whether it streams, too, when it is asked for the whole answer: the chunks are added up then."""
+
     # A field and not a private attribute, which LangChain's `configurable_fields` would lose.
     script: Script = Field(repr=False, exclude=True)
     """What it plays, and what it was asked."""

@@ -54,8 +54,8 @@ Step: TypeAlias = (
 """One answer, or what comes in its place.
 
 - A text.
-- An `AIMessage`, with whatever it has; a finish reason of `None` is a stream that ends without one. An
-  `AIMessageChunk` is sent as it is.
+- An `AIMessage`, with whatever it has; a finish reason of `None` is a stream that ends without one.
+- An `AIMessageChunk`, or a list of them: a stream sends them as they are, and nothing behind them.
 - A tool call: `calls(…)`, `broken_call(…)`, or LangChain's `ToolCall` dict.
 - An object of a pydantic class, as an answer to `with_structured_output`: sent as a call of the tool of that name if
   there is one, else as JSON.

@@ -227,12 +227,28 @@ def test_a_stream_may_end_without_saying_so(is_async: bool) -> None:
 
 
 def test_chunks_are_sent_as_they_are(is_async: bool) -> None:
-    """For whoever wants to say what each piece of a stream is like."""
-    end = AIMessageChunk("b c", response_metadata={"stop_reason": "end_turn"})
-    chunks, _ = pieces(ScriptedChatModel([AIMessageChunk("a "), end]), is_async=is_async)
-    assert [chunk.text for chunk in chunks] == ["a ", "b c", ""]
-    assert add_ai_message_chunks(*chunks).response_metadata == {"stop_reason": "end_turn", "model_name": "scripted"}
-    assert ScriptedChatModel([AIMessageChunk("a "), end]).invoke("Hello").text == "a b c"
+    """And nothing behind them, so that a test can say what each piece of a stream is like."""
+    sent = [AIMessageChunk("a "), AIMessageChunk("b c", response_metadata={"stop_reason": "end_turn"})]
+    chunks, error = pieces(ScriptedChatModel(sent), is_async=is_async)
+    assert error is None
+    assert [(chunk.text, chunk.response_metadata) for chunk in chunks if not chunk.chunk_position] == [
+        ("a ", {}),
+        ("b c", {"stop_reason": "end_turn"}),
+    ]
+    assert ScriptedChatModel(sent).invoke("Hello").text == "a b c"
+
+
+def test_a_stream_of_nothing_is_no_answer(is_async: bool) -> None:
+    """LangChain says so."""
+    chunks, error = pieces(ScriptedChatModel([]), is_async=is_async)
+    assert chunks == []
+    assert "No generation chunks" in str(error)
+
+
+def test_a_model_that_always_streams_adds_up_a_broken_call(call_whole: Call) -> None:
+    """As the integrations do that are set so."""
+    answer = call_whole(ScriptedChatModel(broken_call("shell", CUT), streaming=True))
+    assert [each["args"] for each in answer.tool_calls] == [{"command": "rm -rf /tm"}]
 
 
 def test_a_slow_step_takes_its_time(call: Call) -> None:
