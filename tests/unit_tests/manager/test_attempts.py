@@ -11,9 +11,10 @@ from langchain_core.exceptions import ContextOverflowError, ModelAPIError, Model
 from langchain_core.messages import AIMessage
 
 from langchain_nvgateway import AllProvidersFailedError, ContentFilteredError, EgressPolicy, ModelManager
+from langchain_nvgateway.testing import ScriptedChatModel
 
 from ..chat_models.calling import STYLES
-from .fakes import Fake, failing, saying
+from .fakes import acting, failing, saying
 
 NIM = "nvidia-nim:meta/llama-4-scout-17b-16e-instruct"
 GATEWAY = "nvidia-gateway:gpt-4o"
@@ -31,7 +32,7 @@ class Waiting(ModelRateLimitError):
         self.retry_after = seconds
 
 
-def manager_of(*fakes: Fake, **kwargs: Any) -> ModelManager:
+def manager_of(*fakes: ScriptedChatModel, **kwargs: Any) -> ModelManager:
     """A manager whose providers are these fakes, in their order."""
     return ModelManager(models=dict(zip(PROVIDERS, fakes, strict=False)), policy=ALL, **kwargs)
 
@@ -107,7 +108,7 @@ def test_a_call_goes_on_at_most_twice_because_answers_are_unusable(style: str) -
         STYLES[style](manager_of(*fakes).model("planner"))
     outcomes = [attempt["outcome"] for attempt in caught.value.attempts]
     assert outcomes[:4] == ["rejected", "rejected", "rejected", "skipped"]
-    assert fakes[3].calls == []
+    assert fakes[3].requests == []
 
 
 @each_style
@@ -118,7 +119,7 @@ def test_a_content_filter_of_any_vendor_is_the_same_error(style: str) -> None:
     with pytest.raises(ContentFilteredError) as caught:
         STYLES[style](manager_of(failing(raw), second).model("planner"))
     assert caught.value.__cause__ is raw
-    assert second.calls == []
+    assert second.requests == []
 
 
 @each_style
@@ -133,8 +134,8 @@ def test_a_long_conversation_goes_to_larger_windows_only(style: str) -> None:
     unknown = failing(too_long)
     with pytest.raises(ContextOverflowError):
         STYLES[style](manager_of(small, unknown, smaller).model("planner"))
-    assert len(unknown.calls) == 1
-    assert smaller.calls == []
+    assert len(unknown.requests) == 1
+    assert smaller.requests == []
 
 
 @each_style
@@ -147,7 +148,7 @@ def test_a_leg_that_cannot_call_tools_is_left_out_of_calls_with_tools(style: str
             raise complaint
         return AIMessage("text")
 
-    first, second = Fake(act=act), saying("fine")
+    first, second = acting(act), saying("fine")
     manager = manager_of(first, second)
     with_tools = manager.model("planner").bind_tools([len])
     assert [outcome for _, outcome in said(STYLES[style](with_tools))] == ["failed", "answered"]
@@ -156,7 +157,7 @@ def test_a_leg_that_cannot_call_tools_is_left_out_of_calls_with_tools(style: str
     refusing = saying("never asked", profile={"tool_calling": False})
     answer = STYLES[style](manager_of(refusing, second).model("planner").bind_tools([len]))
     assert [outcome for _, outcome in said(answer)] == ["skipped", "answered"]
-    assert refusing.calls == []
+    assert refusing.requests == []
 
 
 @each_style
@@ -167,12 +168,12 @@ def test_a_mistake_in_a_program_is_raised_at_once(style: str) -> None:
     for _ in range(3):
         with pytest.raises(TypeError, match="mistake"):
             STYLES[style](manager.model("planner"))
-    assert second.calls == []
+    assert second.requests == []
     assert manager.breakers[NIM].snapshot().consecutive_failures == 0
 
 
 def test_the_answer_of_a_fake_is_left_as_it_was() -> None:
     """A fake may give the same object again."""
     message = AIMessage("fine")
-    manager_of(Fake(act=lambda _messages, _kwargs: message)).model("planner").invoke("hello")
+    manager_of(acting(lambda _messages, _kwargs: message)).model("planner").invoke("hello")
     assert message.response_metadata == {}

@@ -20,9 +20,10 @@ from langchain_nvgateway.events import (
     LegSkipped,
     TokenRefreshed,
 )
+from langchain_nvgateway.testing import ScriptedChatModel
 
 from ..chat_models.calling import STYLES
-from .fakes import Fake, failing, saying
+from .fakes import acting, failing, saying
 
 NIM = "nvidia-nim:meta/llama-4-scout-17b-16e-instruct"
 GATEWAY = "nvidia-gateway:gpt-4o"
@@ -49,7 +50,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def manager_of(first: Fake, clock: Clock, **settings: Any) -> ModelManager:
+def manager_of(first: ScriptedChatModel, clock: Clock, **settings: Any) -> ModelManager:
     models = {"nvidia-nim": first, "nvidia-gateway": saying("gateway")}
     return ModelManager(NVGatewaySettings(**settings), models=models, clock=clock)
 
@@ -81,7 +82,7 @@ def test_each_kind_of_trouble_has_its_own_circuit(
         assert STYLES[style](manager.model("planner")).text == "gateway"
     assert states(manager) == ["open" if place == opened else "closed" for place in range(3)]
     STYLES[style](manager.model("planner"))
-    assert len(first.calls) == after
+    assert len(first.requests) == after
 
 
 @pytest.mark.parametrize(
@@ -105,14 +106,14 @@ def test_bad_answers_close_an_endpoint_for_tools_only(clock: Clock) -> None:
             return AIMessage("nim")
         return AIMessage("", tool_calls=[{"name": "never_offered", "args": {}, "id": "1"}])
 
-    first = Fake(act=act)
+    first = acting(act)
     manager = manager_of(first, clock)
     with_tools = manager.model("planner").bind_tools([len])
     for _ in range(2):
         assert with_tools.invoke("hello").text == "gateway"
     assert states(manager) == ["closed", "closed", "open"]
     assert with_tools.invoke("hello").text == "gateway"
-    assert len(first.calls) == 2
+    assert len(first.requests) == 2
     assert manager.model("planner").invoke("hello").text == "nim"
     assert states(manager) == ["closed", "closed", "open"]
 
@@ -123,7 +124,7 @@ def test_a_breaker_opened_by_hand_takes_the_leg_out(clock: Clock) -> None:
     manager = manager_of(first, clock)
     manager.breakers[NIM].force_open()
     assert manager.model("planner").invoke("hello").text == "gateway"
-    assert first.calls == []
+    assert first.requests == []
     manager.reset()
     assert manager.model("planner").invoke("hello").text == "nim"
 
@@ -136,7 +137,7 @@ def test_breakers_are_shared_by_all_roles_and_by_chains(clock: Clock) -> None:
     manager.chain("router").invoke("hello")
     assert manager.breakers[NIM].state is BreakerState.OPEN
     manager.model("summarizer").invoke("hello")
-    assert len(first.calls) == 2
+    assert len(first.requests) == 2
 
 
 def test_breakers_are_listed_before_any_call(clock: Clock) -> None:
@@ -172,7 +173,7 @@ def test_events_tell_the_story_in_its_order(clock: Clock) -> None:
             raise ModelAPIError("secret words of the server")
         return AIMessage("nim")
 
-    manager = manager_of(Fake(act=act), clock)
+    manager = manager_of(acting(act), clock)
     events: list[Any] = []
     stop = manager.on_event(events.append)
     model = manager.model("planner")
@@ -265,7 +266,7 @@ def test_a_probe_whose_answer_is_unusable_shows_that_the_service_is_back(clock: 
 
 def test_plain_text_says_nothing_of_an_endpoints_calls(clock: Clock) -> None:
     """A plain answer between two broken calls does not keep the quality circuit closed."""
-    first = Fake(act=lambda _messages, kwargs: AIMessage("" if kwargs.get("tools") else "nim"))
+    first = acting(lambda _messages, kwargs: AIMessage("" if kwargs.get("tools") else "nim"))
     manager = manager_of(first, clock)
     model = manager.model("planner")
     for _ in range(2):

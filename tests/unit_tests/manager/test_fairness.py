@@ -11,27 +11,17 @@ from typing import Any
 import pytest
 from langchain_core.exceptions import ModelAPIError, ModelInvalidRequestError
 from langchain_core.messages import AIMessage, HumanMessage
-from langchain_core.outputs import ChatResult
 from pydantic import BaseModel
 
 from langchain_nvgateway import AllProvidersFailedError, ConfigurationError, ModelManager, NVGatewaySettings
 from langchain_nvgateway.emulator import Emulator, Reply
+from langchain_nvgateway.testing import ScriptedChatModel, slow
 
 from ..chat_models.calling import STYLES
-from .fakes import Fake, failing, saying
+from .fakes import acting, failing, saying
 
 NIM = "nvidia-nim:meta/llama-4-scout-17b-16e-instruct"
 GATEWAY = "nvidia-gateway:gpt-4o"
-
-
-class Slow(Fake):
-    """Takes its time before it does anything."""
-
-    seconds: float
-
-    async def _agenerate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> ChatResult:
-        await asyncio.sleep(self.seconds)
-        return self._generate(messages)
 
 
 def manager_of(first: Any, second: Any, **settings: Any) -> ModelManager:
@@ -40,11 +30,8 @@ def manager_of(first: Any, second: Any, **settings: Any) -> ModelManager:
 
 async def test_a_leg_that_others_left_no_time_is_not_to_blame() -> None:
     """It is cut when the time for the call is over, and its circuit counts nothing."""
-
-    def fail(_messages: Any, _kwargs: Any) -> AIMessage:
-        raise ModelAPIError("down")
-
-    manager = manager_of(Slow(act=fail, seconds=0.3), Slow(act=fail, seconds=60), request_timeout=0.4)
+    first, second = (ScriptedChatModel(slow(seconds, ModelAPIError("down"))) for seconds in (0.3, 60))
+    manager = manager_of(first, second, request_timeout=0.4)
     with pytest.raises(AllProvidersFailedError) as caught:
         await manager.model("planner").ainvoke("hello")
     assert [attempt["outcome"] for attempt in caught.value.attempts] == ["failed", "failed"]
@@ -54,7 +41,7 @@ async def test_a_leg_that_others_left_no_time_is_not_to_blame() -> None:
 
 async def test_a_leg_that_uses_up_the_time_itself_is_to_blame() -> None:
     """Nobody was asked before it."""
-    manager = manager_of(Slow(act=lambda *_: AIMessage("late"), seconds=60), saying("fine"), request_timeout=0.1)
+    manager = manager_of(ScriptedChatModel(slow(60, "late")), saying("fine"), request_timeout=0.1)
     with pytest.raises(AllProvidersFailedError, match="the time was up"):
         await manager.model("planner").ainvoke("hello")
     assert manager.breakers[NIM].snapshot().consecutive_failures == 1
@@ -71,8 +58,8 @@ def test_nothing_keeps_a_conversation_alive_after_a_fallback(style: str, end: st
     def refuse(_messages: Any, _kwargs: Any) -> AIMessage:
         raise ModelInvalidRequestError("no")
 
-    seconds = {"answered": saying("fine"), "failed": Fake(act=fail), "refused": Fake(act=refuse)}
-    manager = manager_of(Fake(act=fail), seconds[end])
+    seconds = {"answered": saying("fine"), "failed": acting(fail), "refused": acting(refuse)}
+    manager = manager_of(acting(fail), seconds[end])
     gc.collect()
     gc.disable()
     try:
@@ -115,7 +102,7 @@ def test_a_reader_who_leaves_says_nothing_of_calls(emu: Emulator) -> None:
 def test_a_tool_of_the_service_leaves_the_names_checked(name: str) -> None:
     """Beside a web search, only the tools on offer can be called; and events do not repeat what a model made up."""
     call = {"name": name, "args": {}, "id": "1"}
-    manager = manager_of(Fake(act=lambda *_: AIMessage("", tool_calls=[call])), saying("fine"))
+    manager = manager_of(acting(lambda *_: AIMessage("", tool_calls=[call])), saying("fine"))
     events: list[Any] = []
     manager.on_event(events.append)
     assert manager.model("planner").bind_tools([len, {"type": "web_search_preview"}]).invoke("hello").text == "fine"
@@ -166,7 +153,7 @@ def test_a_call_cannot_say_where_it_goes(name: str) -> None:
     fake = saying("fine")
     with pytest.raises(ConfigurationError, match=name):
         manager_of(fake, fake).model("planner").invoke("hello", **{name: "x"})
-    assert fake.calls == []
+    assert fake.requests == []
 
 
 CUT_FUNCTION = {"function_call": {"name": "get_weather", "arguments": '{"location": "Dub'}}
@@ -176,7 +163,7 @@ FUNCTIONS = [{"name": "get_weather", "parameters": {"type": "object", "propertie
 @pytest.mark.parametrize("style", STYLES)
 def test_a_cut_call_of_a_function_is_answered_by_the_next_leg(style: str) -> None:
     """Functions, which came before tools, are judged alike, and held back alike."""
-    cut = Fake(act=lambda _messages, _kwargs: AIMessage("", additional_kwargs=CUT_FUNCTION))
+    cut = acting(lambda _messages, _kwargs: AIMessage("", additional_kwargs=CUT_FUNCTION))
     model = manager_of(cut, saying("fine")).model("planner").bind(functions=FUNCTIONS)
     answer = STYLES[style](model)
     assert answer.text == "fine"
@@ -188,6 +175,6 @@ def test_a_call_that_google_repeats_as_a_function_is_judged_once(style: str) -> 
     """LangChain adds up what stands there of several calls, which makes no sense."""
     repeated = {"function_call": {"name": "get_weatherget_weather", "arguments": "{}{}"}}
     call = {"name": "get_weather", "args": {"location": "Dublin"}, "id": "1"}
-    google = Fake(act=lambda _messages, _kwargs: AIMessage("", additional_kwargs=repeated, tool_calls=[call]))
+    google = acting(lambda _messages, _kwargs: AIMessage("", additional_kwargs=repeated, tool_calls=[call]))
     model = manager_of(google, saying("fine")).model("planner").bind_tools(FUNCTIONS)
     assert STYLES[style](model).tool_calls[0]["args"] == {"location": "Dublin"}

@@ -17,9 +17,10 @@ from langchain_nvgateway import (
     NVGatewaySettings,
 )
 from langchain_nvgateway.emulator import Emulator, Reply
+from langchain_nvgateway.testing import ScriptedChatModel
 
 from ..chat_models.calling import STYLES, soon
-from .fakes import Fake, failing, saying
+from .fakes import failing, saying
 
 SCOUT = "meta/llama-4-scout-17b-16e-instruct"
 
@@ -38,7 +39,7 @@ def test_a_factory_is_asked_for_role_and_model() -> None:
     asked: list[tuple[str, str]] = []
     made = saying("fine")
 
-    def factory(role: str, model: str) -> Fake:
+    def factory(role: str, model: str) -> ScriptedChatModel:
         asked.append((role, model))
         return made
 
@@ -46,7 +47,7 @@ def test_a_factory_is_asked_for_role_and_model() -> None:
     manager.model("planner").invoke("hello")
     manager.model("reviewer", temperature=0.1).invoke("hello")
     assert asked == [("planner", "gpt-4o"), ("reviewer", "gpt-4o-mini")]
-    assert made.calls == [{}, {}]
+    assert [request.kwargs for request in made.requests] == [{}, {}]
 
 
 @pytest.mark.parametrize("models", [{"azure": saying("fine")}, {"nvidia-nim": "gpt-4o"}, {"nvidia-nim": None}])
@@ -75,7 +76,7 @@ def test_a_run_sets_model_temperature_and_length(style: str) -> None:
         answer = STYLES[style](model, config={"configurable": configurable})
         assert answer.text == "gateway"
         assert answer.response_metadata["nvgateway"]["model"] == "gpt-x"
-    assert second.calls == [{"temperature": 0.3, "max_tokens": 7}] * 2
+    assert [request.kwargs for request in second.requests] == [{"temperature": 0.3, "max_tokens": 7}] * 2
     assert STYLES[style](model, config={"configurable": {"programmer_model": "nvidia-gateway:gpt-x"}}).text == "nim"
     failing_first = {"nvidia-nim": saying("nim"), "nvidia-gateway": failing(OSError("down"))}
     behind = ModelManager(models=failing_first).model("planner")
@@ -104,7 +105,7 @@ def test_a_malformed_override_is_named(name: str, value: Any) -> None:
     with pytest.raises(ConfigurationError, match=name) as caught:
         ModelManager(models={"nvidia-nim": fake}).model("planner").invoke("hello", {"configurable": {name: value}})
     assert caught.value.setting == name
-    assert fake.calls == []
+    assert fake.requests == []
 
 
 def test_names_of_custom_roles_are_read_with_underscores(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +137,7 @@ def test_a_closed_manager_answers_no_more(style: str) -> None:
     for model in models:
         with pytest.raises(NVGatewayError, match="closed"):
             STYLES[style](model)
-    assert fake.calls == []
+    assert fake.requests == []
 
 
 def test_a_chain_is_langchains_own() -> None:
@@ -184,7 +185,7 @@ def test_a_call_cannot_name_a_bare_model(name: str) -> None:
     fake = saying("fine")
     with pytest.raises(ConfigurationError, match="planner_model"):
         ModelManager(models={"nvidia-nim": fake}).model("planner").invoke("hello", **{name: "gpt-4o"})
-    assert fake.calls == []
+    assert fake.requests == []
 
 
 def test_the_last_retries_count() -> None:
@@ -194,7 +195,7 @@ def test_the_last_retries_count() -> None:
     once = manager.model("planner").with_retry(stop_after_attempt=5).with_retry(stop_after_attempt=1)
     with pytest.raises(AllProvidersFailedError):
         once.bind_tools([len]).invoke("hello")
-    assert len(fake.calls) == 1
+    assert len(fake.requests) == 1
 
 
 def test_an_answer_in_a_schema_may_call_a_tool_instead(emu: Emulator) -> None:

@@ -10,9 +10,10 @@ from langchain_core.messages import AIMessage
 from langchain_nvgateway import AllProvidersFailedError, EgressPolicy, EmptyResponseError, ModelManager
 from langchain_nvgateway.emulator import Emulator, Reply
 from langchain_nvgateway.events import AnswerRejected, Event
+from langchain_nvgateway.testing import ScriptedChatModel
 
 from ..chat_models.calling import STYLES, Call
-from .fakes import Fake, saying
+from .fakes import acting, saying
 
 
 def get_time(zone: str) -> str:
@@ -49,7 +50,7 @@ def test_the_tokens_of_a_rejected_answer_are_counted(emu: Emulator, call: Call) 
 def test_the_tokens_of_a_fakes_rejected_answer_are_counted(call: Call) -> None:
     """Whoever gave it."""
     usage: Any = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
-    nim = Fake(act=lambda _messages, _kwargs: AIMessage(" ", usage_metadata=usage))
+    nim = acting(lambda _messages, _kwargs: AIMessage(" ", usage_metadata=usage))
     (rejection,) = rejections_of(ModelManager(models={"nvidia-nim": nim, "nvidia-gateway": saying("fine")}), call)
     assert (rejection.input_tokens, rejection.output_tokens) == (3, 2)
 
@@ -65,12 +66,12 @@ def test_a_call_goes_on_after_unusable_answers_twice_at_most(call: Call) -> None
     """Three models that cannot do it are enough; the fourth is not asked."""
     asked: list[str] = []
 
-    def empty(name: str) -> Fake:
+    def empty(name: str) -> ScriptedChatModel:
         def act(_messages: Any, _kwargs: Any) -> AIMessage:
             asked.append(name)
             return AIMessage("")
 
-        return Fake(act=act)
+        return acting(act)
 
     names = ["nvidia-nim", "nvidia-gateway", "openai", "anthropic"]
     manager = ModelManager(models={name: empty(name) for name in names}, policy=EgressPolicy(allow_external=True))

@@ -3,56 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from langchain_core.exceptions import ModelAPIError, ModelInvalidRequestError
 from langchain_core.language_models import FakeListChatModel, GenericFakeChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import add_ai_message_chunks
-from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.runnables import Runnable, RunnableLambda
 from langgraph.errors import GraphInterrupt
 
 from langchain_nvgateway import AllProvidersFailedError, ModelManager, StreamInterruptedError
+from langchain_nvgateway.testing import ScriptedChatModel
 
-from .fakes import Fake, saying
+from .fakes import acting, saying
 
 DOWN = ModelAPIError("down")
 DONE = {"finish_reason": "stop"}
 
 
-class Streaming(Fake):
-    """Streams texts, chunks and errors; an error is raised in its place."""
-
-    script: list[Any]
-
-    def _stream(
-        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
-    ) -> Iterator[ChatGenerationChunk]:
-        for step in self.script:
-            if isinstance(step, BaseException):
-                raise step
-            if isinstance(step, dict):
-                yield ChatGenerationChunk(message=AIMessageChunk(""), generation_info=step)
-            elif isinstance(step, str):
-                yield ChatGenerationChunk(message=AIMessageChunk(step))
-            else:
-                yield ChatGenerationChunk(message=step.model_copy())
-
-
-class StreamingAlways(Streaming):
-    """Streams, also when it is asked for the whole."""
-
-    streaming: bool = False
-
-
 RUN = {"title": "run", "description": "Run it.", "type": "object", "properties": {}}
 
 
-def streaming(*script: Any) -> Streaming:
-    return Streaming(act=lambda _messages, _kwargs: AIMessage("whole"), script=list(script))
+def streaming(*script: Any, **fields: Any) -> ScriptedChatModel:
+    """A model that streams texts, chunks and endings as they are; an error is raised in its place."""
+    return ScriptedChatModel([as_chunk(step) for step in script], at_end="repeat_last", **fields)
+
+
+def as_chunk(step: Any) -> Any:
+    if isinstance(step, dict):
+        return AIMessageChunk("", response_metadata=step)
+    return AIMessageChunk(step) if isinstance(step, str) else step
 
 
 def called(args: str, *, name: str | None = "run", **kwargs: Any) -> AIMessageChunk:
@@ -123,7 +105,7 @@ def test_trouble_after_something_was_seen_is_an_interruption(script: list[Any], 
     assert "nvidia-nim:" in str(error)
     assert "planner" in str(error)
     assert error.correlation_id
-    assert second.calls == []
+    assert second.requests == []
     breaker = manager.breakers["nvidia-nim:meta/llama-4-scout-17b-16e-instruct"]
     assert breaker.snapshot().consecutive_failures == 1
 
@@ -177,7 +159,7 @@ def test_langchains_own_fakes_stream(make: Callable[[], Any], is_async: bool) ->
 def test_a_model_that_does_not_stream_gives_one_chunk(is_async: bool) -> None:
     """Tool calls included."""
     call = {"name": "run", "args": {"x": 1}, "id": "1"}
-    fake = Fake(act=lambda _messages, _kwargs: AIMessage("whole", tool_calls=[call]))
+    fake = acting(lambda _messages, _kwargs: AIMessage("whole", tool_calls=[call]), disable_streaming=True)
     chunks, error = read(manager_of(fake).model("planner").bind_tools([RUN]), is_async)
     assert error is None
     assert [type(chunk) for chunk in chunks] == [AIMessageChunk]
@@ -291,9 +273,7 @@ def test_an_answer_that_is_streamed_within_a_call_is_checked_alike(
     script: list[Any], is_streaming_within: bool, is_async: bool
 ) -> None:
     """Where somebody watches the tokens of an `invoke`, cut arguments would be completed by guessing."""
-    first = streaming(*script)
-    if is_streaming_within:
-        first = StreamingAlways(act=first.act, script=first.script, streaming=True)
+    first = streaming(*script, **({"streaming": True} if is_streaming_within else {}))
     model = manager_of(first, saying("fine")).model("planner")
     answers: list[Any] = []
 

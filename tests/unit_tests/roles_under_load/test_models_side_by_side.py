@@ -12,23 +12,23 @@ import weakref
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage
 
 from langchain_nvgateway import ModelManager
+from langchain_nvgateway.testing import ScriptedChatModel
 
 from ..chat_models.calling import STYLES
-from ..manager.fakes import Fake, saying
+from ..manager.fakes import saying
 from .crowd import NIM, Clock, Crowd
 
 
-class Locked(Fake):
+class Locked(ScriptedChatModel):
     """A fake that cannot be copied, as clients of services cannot."""
 
     lock: Any
 
 
 def locked() -> Locked:
-    return Locked(act=lambda _messages, _kwargs: AIMessage("fine"), lock=threading.Lock())
+    return Locked("fine", at_end="repeat_last", lock=threading.Lock())
 
 
 def look_up(name: str) -> str:
@@ -90,7 +90,7 @@ def test_models_may_be_built_by_all_callers_at_once() -> None:
     """A role's legs are built once, however many threads and tasks ask for its model."""
     built: list[str] = []
 
-    def factory(role: str, _name: str) -> Fake:
+    def factory(role: str, _name: str) -> ScriptedChatModel:
         built.append(role)
         return saying(role)
 

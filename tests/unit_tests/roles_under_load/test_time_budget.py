@@ -68,7 +68,7 @@ def test_a_fake_that_never_answers_is_cut(style: str, said_where: str) -> None:
     assert outcomes(error) == ["failed", "skipped"]
     assert "TimeoutError" in error.attempts[0]["error"]
     assert "time" in error.attempts[1]["error"]
-    assert second.calls == []
+    assert second.requests == []
     assert manager.breakers[NIM].snapshot().consecutive_failures == 1
 
 

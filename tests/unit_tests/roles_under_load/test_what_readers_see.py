@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, AIMessageChunk
-from langchain_core.outputs import ChatGenerationChunk
+from langchain_core.messages import AIMessageChunk
 
 from langchain_nvgateway import BreakerState, ModelManager, StreamInterruptedError
 from langchain_nvgateway.emulator import Emulator, Reply
+from langchain_nvgateway.testing import ScriptedChatModel
 
 from ..chat_models.calling import STYLES
-from ..manager.fakes import Fake, saying
+from ..manager.fakes import saying
 from .crowd import NIM
 
 FINISH = {"finish_reason": "stop"}
 each_style = pytest.mark.parametrize("style", STYLES)
 
 
-class Streaming(Fake):
-    """Streams these chunks, and raises those that are errors."""
-
-    chunks: list[Any]
-
-    def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
-        for chunk in self.chunks:
-            if isinstance(chunk, BaseException):
-                raise chunk
-            yield ChatGenerationChunk(message=chunk.model_copy())
-
-
 def role_of(*chunks: Any, **overrides: Any) -> Any:
     """A role whose first leg streams these chunks, and whose second one answers; whole, the first fails as well."""
-
-    def act(_messages: Any, _kwargs: Any) -> AIMessage:
-        for chunk in chunks:
-            if isinstance(chunk, BaseException):
-                raise chunk
-        return AIMessage("")
-
-    first = Streaming(act=act, chunks=list(chunks))
+    first = ScriptedChatModel(list(chunks), at_end="repeat_last")
     return ModelManager(models={"nvidia-nim": first, "nvidia-gateway": saying("gateway")}).model("planner", **overrides)
 
 
