@@ -41,6 +41,7 @@ def nvgateway_emulator(_nvgateway_emulator_server: Emulator, monkeypatch: pytest
     clear_environment(monkeypatch)
     for name, value in _nvgateway_emulator_server.env.items():
         monkeypatch.setenv(name, value)
+    # Once more than after the last test, whose background work may have asked for something since.
     _nvgateway_emulator_server.reset()
     forget_everything()
     yield _nvgateway_emulator_server

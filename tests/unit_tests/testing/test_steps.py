@@ -83,6 +83,13 @@ def test_a_message_is_the_answer_as_it_stands(call: Call) -> None:
     }
 
 
+def test_all_chunks_of_a_message_have_its_id(is_async: bool) -> None:
+    """Those of its calls too."""
+    message = AIMessage("I look.", id="msg-1", tool_calls=[ToolCall(name="read", args={"path": "a"}, id="1")])
+    chunks, _ = pieces(ScriptedChatModel(message), is_async=is_async)
+    assert {chunk.id for chunk in chunks} == {"msg-1"}
+
+
 def test_a_message_of_blocks_is_an_answer(call: Call) -> None:
     """Blocks are not cut into words."""
     blocks: Any = [{"type": "text", "text": "one two", "index": 0}]
