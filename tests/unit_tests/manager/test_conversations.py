@@ -12,7 +12,7 @@ from langchain_nvgateway import EgressPolicy, ModelManager
 from langchain_nvgateway.emulator import Emulator, Reply
 
 from ..chat_models.calling import STYLES, Call
-from .fakes import Fake, saying
+from .fakes import acting, saying
 
 
 def get_time(zone: str) -> str:
@@ -70,8 +70,8 @@ def test_a_leg_of_somebody_elses_gets_a_conversation_that_it_can_take(call: Call
     before = copy.deepcopy(history)
     for provider in ("anthropic", "google-genai"):
         policy = EgressPolicy(allow_external=True)
-        down = Fake(act=lambda _messages, _kwargs: AIMessage(""))
-        manager = ModelManager(models={"nvidia-nim": down, provider: Fake(act=act)}, policy=policy)
+        down = acting(lambda _messages, _kwargs: AIMessage(""))
+        manager = ModelManager(models={"nvidia-nim": down, provider: acting(act)}, policy=policy)
         call(manager.model("planner"), history)
         assert [message.type for message in got] == ["human", "ai", "tool", "human"]
         assert got[2].tool_call_id == got[1].tool_calls[0]["id"]  # type: ignore[attr-defined]  # as their types say
@@ -87,7 +87,7 @@ def _asked_of_anthropic(history: list[Any]) -> str:
         ids.append(messages[1].tool_calls[0]["id"])  # type: ignore[attr-defined]  # an AIMessage
         return AIMessage("fine")
 
-    models = {"nvidia-nim": saying(""), "anthropic": Fake(act=act)}
+    models = {"nvidia-nim": saying(""), "anthropic": acting(act)}
     ModelManager(models=models, policy=EgressPolicy(allow_external=True)).model("planner").invoke(history)
     return ids[0]
 

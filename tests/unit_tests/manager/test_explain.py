@@ -19,7 +19,7 @@ from langchain_nvgateway import (
 from langchain_nvgateway.emulator import Emulator
 from langchain_nvgateway.plan import Explanation, LegExplanation
 
-from .fakes import Fake, saying
+from .fakes import acting, saying
 
 NIM = "nvidia-nim:meta/llama-4-scout-17b-16e-instruct"
 GATEWAY = "nvidia-gateway:gpt-4o"
@@ -143,7 +143,7 @@ def test_bad_answers_keep_a_leg_out_of_calls_with_tools_only() -> None:
 @pytest.mark.parametrize("is_built", [False, True])
 def test_a_model_that_cannot_call_tools_is_said_to(is_built: bool) -> None:
     """From its profile, whether or not the role has been used."""
-    nim = Fake(act=lambda _messages, _kwargs: AIMessage("nim"), profile={"tool_calling": False})
+    nim = acting(lambda _messages, _kwargs: AIMessage("nim"), profile={"tool_calling": False})
     manager = ModelManager(models={**fakes(), "nvidia-nim": nim})
     if is_built:
         manager.model("planner")
@@ -160,7 +160,7 @@ def test_what_a_call_has_learned_is_known() -> None:
             raise RuntimeError("[400] Bad Request: Tool use has not been enabled, because it is unsupported by meta.")
         return AIMessage("text")
 
-    manager = ModelManager(models={**fakes(), "nvidia-nim": Fake(act=act)})
+    manager = ModelManager(models={**fakes(), "nvidia-nim": acting(act)})
     manager.model("planner").bind_tools([len]).invoke("hello")
     assert legs(manager)[NIM].tools_because == "contract"
 

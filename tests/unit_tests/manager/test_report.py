@@ -18,9 +18,10 @@ from langchain_nvgateway import AllProvidersFailedError, ModelManager, NVGateway
 from langchain_nvgateway.emulator import Emulator, Reply
 from langchain_nvgateway.events import AnswerRejected
 from langchain_nvgateway.ledger import LegReport
+from langchain_nvgateway.testing import ScriptedChatModel
 
 from ..chat_models.calling import STYLES, Call
-from .fakes import Fake, failing, saying
+from .fakes import acting, failing, saying
 
 NIM = "nvidia-nim:meta/llama-4-scout-17b-16e-instruct"
 USAGE: Any = {"input_tokens": 1000, "output_tokens": 100, "total_tokens": 1100}
@@ -42,12 +43,12 @@ def call(request: pytest.FixtureRequest) -> Call:
     return STYLES[request.param]
 
 
-def counted(text: str) -> Fake:
+def counted(text: str) -> ScriptedChatModel:
     """A fake whose answers come with a count of their tokens."""
-    return Fake(act=lambda _messages, _kwargs: AIMessage(text, usage_metadata=USAGE))
+    return acting(lambda _messages, _kwargs: AIMessage(text, usage_metadata=USAGE))
 
 
-def manager_of(nim: Fake, gateway: Fake, **kwargs: Any) -> ModelManager:
+def manager_of(nim: ScriptedChatModel, gateway: ScriptedChatModel, **kwargs: Any) -> ModelManager:
     return ModelManager(models={"nvidia-nim": nim, "nvidia-gateway": gateway}, **kwargs)
 
 
