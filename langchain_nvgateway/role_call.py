@@ -15,6 +15,7 @@ from langchain_core.runnables.config import patch_config
 from langchain_core.tracers._streaming import _StreamingCallbackHandler
 
 from .answers import Hold, check_answer, with_call_ids
+from .attempt_runs import traced
 from .bindings import Binding, SchemaBinding
 from .message_stream import MessageStream
 from .role_runs import Surrounding, astream_within, stream_within
@@ -51,8 +52,8 @@ class RoleCall:
             Exception: As `Route.next_turn` and `Route.failed`.
         """
         while True:
-            config, messages = self._watched_config(run)
             turn = self.route.next_turn()
+            config, messages = self._watched_config(run, turn)
             watch = self._watch(turn, self._hold_within(messages))
             failure: BaseException
             try:
@@ -76,8 +77,8 @@ class RoleCall:
     async def aanswer(self, run: Run) -> Any:
         """Do what `answer` does; the time limit cuts any leg."""
         while True:
-            config, messages = self._watched_config(run)
             turn = self.route.next_turn()
+            config, messages = self._watched_config(run, turn)
             watch = self._watch(turn, self._hold_within(messages))
             failure: BaseException
             try:
@@ -106,8 +107,8 @@ class RoleCall:
             Exception: As `Route.next_turn` and `Route.failed`.
         """
         while True:
-            config, messages = self._watched_config(run)
             turn = self.route.next_turn()
+            config, messages = self._watched_config(run, turn)
             watch = self._watch(turn, self.hold)
             failure: BaseException | None = None
             is_with_reader = False
@@ -142,8 +143,8 @@ class RoleCall:
     async def achunks(self, run: Run) -> AsyncGenerator[AIMessageChunk, None]:
         """Do what `chunks` does; the time limit cuts any leg."""
         while True:
-            config, messages = self._watched_config(run)
             turn = self.route.next_turn()
+            config, messages = self._watched_config(run, turn)
             watch = self._watch(turn, self.hold)
             failure: BaseException | None = None
             is_with_reader = False
@@ -265,12 +266,13 @@ class RoleCall:
         """What of an answer is held back that is asked for as a whole; an object is parsed before anybody sees it."""
         return self.hold if messages.is_watched and not isinstance(self.binding, SchemaBinding) else "all"
 
-    def _watched_config(self, run: Run) -> tuple[RunnableConfig, MessageStream]:
+    def _watched_config(self, run: Run, turn: Turn) -> tuple[RunnableConfig, MessageStream]:
         """Return the config of a leg's call, and what LangGraph shows of it."""
         if run is None:
             config: RunnableConfig = {**self.config, "callbacks": []}
         else:
-            config = patch_config(self.config, callbacks=run.get_child())
+            config, attempt = traced(patch_config(self.config, callbacks=run.get_child()), self.route.role, turn.leg)
+            turn.on_end = attempt.end if attempt else None
         return config, MessageStream(config, role_config=self.config)
 
     def _kwargs(self, turn: Turn) -> dict[str, Any]:

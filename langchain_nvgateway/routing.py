@@ -49,7 +49,7 @@ _OUTCOMES: Mapping[FailureKind, Outcome] = MappingProxyType(
 class Turn:
     """One leg's turn in a call."""
 
-    __slots__ = ("attached", "leg", "permits", "started", "usage")
+    __slots__ = ("attached", "leg", "on_end", "permits", "started", "usage")
 
     def __init__(self, leg: Leg, attached: Attached, permits: Permits, started: float) -> None:
         self.leg = leg
@@ -58,6 +58,8 @@ class Turn:
         self.started = started
         self.usage: UsageMetadata | None = None
         """Tokens that the leg has cost so far, as far as it has said; its driver notes them."""
+        self.on_end: Callable[[Outcome], None] | None = None
+        """Called with what came of it."""
 
 
 class Route:
@@ -86,7 +88,7 @@ class Route:
         tell: Callable[[Event], None],
         record: Callable[[str, Attempt, UsageMetadata | None], None],
     ) -> None:
-        self._role = role
+        self.role = role
         self._legs = legs
         self._rest = iter(legs)
         self._binding = binding
@@ -135,7 +137,7 @@ class Route:
         self._note(turn, "answered")
         self._failures.clear()  # Their tracebacks hold this route.
         attempts = [attempt.to_dict() for attempt in self._attempts]
-        return {"role": self._role, "provider": turn.leg.provider, "model": turn.leg.model, "attempts": attempts}
+        return {"role": self.role, "provider": turn.leg.provider, "model": turn.leg.model, "attempts": attempts}
 
     def failed(self, turn: Turn, error: BaseException) -> None:
         """Count a failure; return if the next leg may be asked.
@@ -160,7 +162,7 @@ class Route:
         if not failure.falls_back:
             return self._as_told(error)
         msg = (
-            f"The stream of {turn.leg.name} for the role {self._role!r} broke off after a part of the answer was "
+            f"The stream of {turn.leg.name} for the role {self.role!r} broke off after a part of the answer was "
             f"seen: {_words(error)}. The part is in .partial; ask again, or have whole answers only with hold='all'."
         )
         interruption = StreamInterruptedError(
@@ -189,7 +191,7 @@ class Route:
             except CircuitOpenError as error:
                 reason = f"the circuit {error.name} is open for another {_rounded(error.retry_after or 0.0)} s"
         self._take_down(Attempt(leg.provider, leg.model, "skipped", reason, 0.0))
-        self._tell(LegSkipped(self._role, leg.provider, leg.model, reason))
+        self._tell(LegSkipped(self.role, leg.provider, leg.model, reason))
         return None
 
     def _why_not(self, leg: Leg) -> str | None:
@@ -210,8 +212,8 @@ class Route:
         failure = failure_of(error)
         leg = turn.leg
         if isinstance(error, EgressDeniedError):
-            error.role, error.leg = self._role, leg.name
-            self._tell(EgressDenied(self._role, leg.provider, leg.model, error.host or "?"))
+            error.role, error.leg = self.role, leg.name
+            self._tell(EgressDenied(self.role, leg.provider, leg.model, error.host or "?"))
         if failure.kind is FailureKind.QUALITY:
             self._tell(self._rejection(leg, error))
         if failure.kind is FailureKind.AVAILABILITY and self._had_no_chance(turn):
@@ -228,7 +230,7 @@ class Route:
         reason = (invalid.reason if invalid else None) or type(error).__name__
         usage = (invalid.usage_metadata if invalid else None) or {}
         tokens = usage.get("input_tokens"), usage.get("output_tokens")
-        return AnswerRejected(self._role, leg.provider, leg.model, reason, *tokens)
+        return AnswerRejected(self.role, leg.provider, leg.model, reason, *tokens)
 
     def _had_no_chance(self, turn: Turn) -> bool:
         """Whether the time for the whole call ended a leg that others had left less than half of it."""
@@ -236,19 +238,21 @@ class Route:
         return is_over and bool(self._failures) and self._ends_at - turn.started < self._seconds / 2
 
     def _note(self, turn: Turn, outcome: Outcome, error: BaseException | None = None) -> None:
+        if turn.on_end:
+            turn.on_end(outcome)
         leg, seconds = turn.leg, time.monotonic() - turn.started
         attempt = Attempt(leg.provider, leg.model, outcome, _words(error) if error else None, seconds)
         self._take_down(attempt, turn.usage or _usage_in(error))
 
     def _take_down(self, attempt: Attempt, usage: UsageMetadata | None = None) -> None:
         self._attempts.append(attempt)
-        self._record(self._role, attempt, usage)
+        self._record(self.role, attempt, usage)
 
     def _tell_of_fallback(self, to: Leg) -> None:
         if self._failures:
             leg, failure, error = self._failures[-1]
             names = type(error).__name__, to.provider, to.model
-            self._tell(FellBack(self._role, leg.provider, leg.model, failure.kind.value, *names))
+            self._tell(FellBack(self.role, leg.provider, leg.model, failure.kind.value, *names))
 
     def _as_told(self, error: BaseException) -> BaseException:
         """Return the error as callers know it: a content filter is the same error at every vendor."""
@@ -272,8 +276,8 @@ class Route:
         told = "; ".join(map(str, attempts)) or "it has no models"
         advice = "Try again" if wait is None else f"Try again in {_rounded(wait)} s"
         error = AllProvidersFailedError(
-            f"No model of the role {self._role!r} could answer: {told}. {advice}, or add a provider.",
-            role=self._role,
+            f"No model of the role {self.role!r} could answer: {told}. {advice}, or add a provider.",
+            role=self.role,
             attempts=[attempt.to_dict() for attempt in attempts],
             retry_after=wait,
             correlation_id=self._correlation_id,
