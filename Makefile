@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # What has nothing to do with openai is tested once.
-INDEPENDENT := breaker emulator
+INDEPENDENT := answers breaker corpus emulator history ledger role_composition roles_under_load testing
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test check bench clean
