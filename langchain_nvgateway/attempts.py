@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 __all__ = ["Attempt", "Outcome"]
@@ -26,9 +26,18 @@ class Attempt:
     seconds: float
     """How long it took."""
 
+    kind: str | None = None
+    """Kind of the failure: see `langchain_nvgateway.failures.FailureKind`; for those who count, not for answers."""
+
     def to_dict(self) -> dict[str, Any]:
         """Return what answers and errors carry."""
-        return asdict(self)
+        return {
+            "provider": self.provider,
+            "model": self.model,
+            "outcome": self.outcome,
+            "error": self.error,
+            "seconds": self.seconds,
+        }
 
     def __str__(self) -> str:
         why = f" ({self.error})" if self.error else ""

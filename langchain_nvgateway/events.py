@@ -4,12 +4,16 @@ The tree:
 
     Event
     ├── TokenRefreshed                     a new access token from Starfleet
+    ├── TokenRefreshFailed                 no new access token (a detail)
     ├── CircuitOpened, CircuitHalfOpen, CircuitClosed
     └── LegEvent
         ├── FellBack                       a leg failed, and the next one is asked
         ├── LegSkipped                     a leg was not asked
         ├── AnswerRejected                 a leg's answer is unusable
-        └── EgressDenied                   the policy keeps a role from a provider
+        ├── EgressDenied                   the policy keeps a role from a provider
+        └── AttemptEnded                   what became of a leg in one call (a detail)
+
+Details are for those who count. They come with every call, and only listeners that ask for them hear of them.
 """
 
 from __future__ import annotations
@@ -20,8 +24,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
+from .attempts import Outcome
+
 __all__ = [
     "AnswerRejected",
+    "AttemptEnded",
     "CircuitClosed",
     "CircuitHalfOpen",
     "CircuitOpened",
@@ -32,6 +39,7 @@ __all__ = [
     "LegSkipped",
     "Listener",
     "Listeners",
+    "TokenRefreshFailed",
     "TokenRefreshed",
 ]
 
@@ -44,6 +52,9 @@ class Event:
 
     level: ClassVar[int] = logging.INFO
     """How it is logged."""
+
+    is_detail: ClassVar[bool] = False
+    """Whether only those hear of it who ask for details."""
 
     @property
     def log_level(self) -> int:
@@ -62,6 +73,23 @@ class TokenRefreshed(Event):
 
     def __str__(self) -> str:
         return f"New token from Starfleet at {self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRefreshFailed(Event):
+    """Starfleet gave no new access token; what is held serves on for as long as it is good."""
+
+    level: ClassVar[int] = logging.DEBUG
+    is_detail: ClassVar[bool] = True
+
+    host: str
+    """Host of the token endpoint."""
+
+    error: str
+    """Class of the error."""
+
+    def __str__(self) -> str:
+        return f"No new token from Starfleet at {self.host} ({self.error})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +210,32 @@ class EgressDenied(LegEvent):
         return f"{self.role}: {self.provider}:{self.model} at {self.host} is denied by the egress policy"
 
 
+@dataclass(frozen=True, slots=True)
+class AttemptEnded(LegEvent):
+    """What became of a leg in one call, skipped ones too; told after whatever else the leg's end brings with it."""
+
+    level: ClassVar[int] = logging.DEBUG
+    is_detail: ClassVar[bool] = True
+
+    outcome: Outcome
+
+    kind: str | None
+    """Kind of the failure: see `langchain_nvgateway.failures.FailureKind`; `None` without one."""
+
+    seconds: float
+    """How long it took; 0 when it was skipped."""
+
+    input_tokens: int | None
+    """Tokens of the question; `None` when nobody counted them."""
+
+    output_tokens: int | None
+    """Tokens of the answer; `None` when nobody counted them."""
+
+    def __str__(self) -> str:
+        why = f" ({self.kind})" if self.kind else ""
+        return f"{self.role}: {self.provider}:{self.model} {self.outcome}{why} after {self.seconds:.3f} s"
+
+
 Listener = Callable[[Event], object]
 
 
@@ -192,30 +246,46 @@ class Listeners:
     """
 
     def __init__(self) -> None:
-        self._listeners: tuple[Listener, ...] = ()
+        self._listeners: tuple[tuple[Listener, bool], ...] = ()
         self._lock = threading.Lock()
 
-    def add(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` with each event from now on; call what is returned to end that."""
+    def add(self, listener: Listener, *, details: bool = False) -> Callable[[], None]:
+        """Call `listener` with each event from now on; call what is returned to end that.
+
+        Args:
+            listener: What to call.
+            details: Whether it wants to hear of details as well.
+        """
         with self._lock:
-            self._listeners = (*self._listeners, listener)
+            self._listeners = (*self._listeners, (listener, details))
 
         def remove() -> None:
             with self._lock:
-                self._listeners = tuple(known for known in self._listeners if known is not listener)
+                self._listeners = tuple(known for known in self._listeners if known[0] is not listener)
 
         return remove
+
+    @property
+    def want_details(self) -> bool:
+        """Whether anybody wants to hear of details; otherwise they need not be told."""
+        return any(details for _, details in self._listeners) or _logger.isEnabledFor(logging.DEBUG)
 
     def token_refreshed(self, host: str) -> None:
         """Tell of a new token; a `StarfleetTokenProvider` calls it."""
         self.tell(TokenRefreshed(host))
+
+    def token_refresh_failed(self, host: str, error: Exception) -> None:
+        """Tell of a refresh that failed; a `StarfleetTokenProvider` calls it."""
+        self.tell(TokenRefreshFailed(host, type(error).__name__))
 
     def tell(self, event: Event) -> None:
         """Log an event and pass it on."""
         level = event.log_level
         if _logger.isEnabledFor(level):
             _logger.log(level, "%s", event, extra={"event": type(event).__name__, **asdict(event)})
-        for listener in self._listeners:
+        for listener, wants_details in self._listeners:
+            if event.is_detail and not wants_details:
+                continue
             try:
                 listener(event)
             except Exception:

@@ -20,8 +20,8 @@ from .chain import LegModel, chain_of
 from .circuits import Circuits
 from .egress import EgressPolicy
 from .errors import ConfigurationError, NVGatewayError
-from .events import Event, Listener, Listeners
-from .ledger import Ledger, Prices, Report
+from .events import AttemptEnded, Event, Listener, Listeners
+from .ledger import Ledger, Prices, Report, token_counts
 from .leg import Leg, common_profile
 from .overrides import split_model
 from .plan import Explanation, RoleExplanation, explained
@@ -173,14 +173,19 @@ class ModelManager:
         """The circuit breakers, by `provider:model`, and by that with `/credentials` and `/quality`."""
         return self._circuits
 
-    def on_event(self, listener: Listener) -> Callable[[], None]:
+    def on_event(self, listener: Listener, *, details: bool = False) -> Callable[[], None]:
         """Call `listener` with each event (`langchain_nvgateway.events`); call what is returned to end that.
 
         Events hold no content of messages. A listener that raises breaks nothing.
+
+        Args:
+            listener: What to call.
+            details: Whether it wants to hear as well of every attempt that ends (`AttemptEnded`), and of tokens that
+                could not be refreshed (`TokenRefreshFailed`), which is what those want to know who count.
         """
         if not callable(listener):
             raise ConfigurationError(f"on_event is given {listener!r:.200}; it takes a function.", setting="listener")
-        return self._listeners.add(listener)
+        return self._listeners.add(listener, details=details)
 
     def reset(self) -> None:
         """Close all circuits and forget their counts."""
@@ -227,6 +232,9 @@ class ModelManager:
     def record(self, role: str, attempt: Attempt, usage: UsageMetadata | None) -> None:
         """Take down an attempt."""
         self._ledger.record(role, attempt, usage)
+        if self._listeners.want_details:
+            outcome = attempt.outcome, attempt.kind, attempt.seconds, *token_counts(usage)
+            self.tell(AttemptEnded(role, attempt.provider, attempt.model, *outcome))
 
     def _explained(self, role: str) -> RoleExplanation:
         names, _ = self._models_of(role)

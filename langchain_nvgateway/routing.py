@@ -220,7 +220,7 @@ class Route:
             turn.permits.neutral()
         else:
             turn.permits.failure(failure, error)
-        self._note(turn, _OUTCOMES.get(failure.kind, outcome), error)
+        self._note(turn, _OUTCOMES.get(failure.kind, outcome), error, failure.kind)
         if failure.kind is FailureKind.UNSUPPORTED and self._is_strict:
             leg.refuses_tools = True
         return failure
@@ -237,11 +237,14 @@ class Route:
         is_over = self.seconds_left() <= _HARDLY_ANY_SECONDS
         return is_over and bool(self._failures) and self._ends_at - turn.started < self._seconds / 2
 
-    def _note(self, turn: Turn, outcome: Outcome, error: BaseException | None = None) -> None:
+    def _note(
+        self, turn: Turn, outcome: Outcome, error: BaseException | None = None, kind: FailureKind | None = None
+    ) -> None:
         if turn.on_end:
             turn.on_end(outcome)
         leg, seconds = turn.leg, time.monotonic() - turn.started
-        attempt = Attempt(leg.provider, leg.model, outcome, _words(error) if error else None, seconds)
+        words = _words(error) if error else None
+        attempt = Attempt(leg.provider, leg.model, outcome, words, seconds, kind.value if kind else None)
         self._take_down(attempt, turn.usage or _usage_in(error))
 
     def _take_down(self, attempt: Attempt, usage: UsageMetadata | None = None) -> None:

@@ -7,6 +7,7 @@ Report      what there is to say at one moment; prints, shows in notebooks, beco
 
 from __future__ import annotations
 
+from .counts import token_counts
 from .ledger import OTHER_MODELS, OTHER_ROLES, Ledger
 from .prices import LIST_PRICES, Price, Prices
 from .records import BreakerChange, RecordedAttempt
@@ -25,4 +26,5 @@ __all__ = [
     "Report",
     "RoleReport",
     "Sums",
+    "token_counts",
 ]

@@ -35,10 +35,13 @@ logger = logging.getLogger("langchain_nvgateway")
 
 
 class RefreshObserver(Protocol):
-    """Somebody who wants to know of new tokens."""
+    """Somebody who wants to know what comes of refreshes."""
 
     def token_refreshed(self, host: str) -> None:
         """Take note that the token endpoint at `host` gave a new token; called in the thread of the refresh."""
+
+    def token_refresh_failed(self, host: str, error: StarfleetError) -> None:
+        """Take note that it gave none; called in the thread of the refresh."""
 
 
 class StarfleetTokenProvider:
@@ -182,7 +185,7 @@ class StarfleetTokenProvider:
             self._hold_off, self._failure = HoldOff(), None
 
     def observe(self, observer: RefreshObserver) -> None:
-        """Tell `observer` of each new token, for as long as somebody else holds it."""
+        """Tell `observer` what comes of each refresh, for as long as somebody else holds it."""
         with self._lock:
             self._observers.add(observer)
 
@@ -330,11 +333,13 @@ class StarfleetTokenProvider:
                 result = self._held_off(outcome, generation)
         flight.land(result)
         _log(flight, self._host, result)
-        if isinstance(outcome, HeldToken):
-            with self._lock:
-                observers = list(self._observers)
-            for observer in observers:
+        with self._lock:
+            observers = list(self._observers)
+        for observer in observers:
+            if isinstance(result, str):
                 observer.token_refreshed(self._host)
+            else:
+                observer.token_refresh_failed(self._host, result)
 
     def _held_off(self, failure: Failure, generation: int) -> StarfleetError:
         now = self._clock()
