@@ -144,6 +144,10 @@ class Explanation:
     def __str__(self) -> str:
         return "\n\n".join(map(_text_of, self.roles))
 
+    def __repr__(self) -> str:
+        # What a prompt shows, and a notebook where it has no HTML: a table is read, hundreds of fields are not.
+        return str(self)
+
     def _repr_html_(self) -> str:
         titles = ("role and model", "now", "at", "circuits", "$ in / out", "remarks")
         rows = []

@@ -169,6 +169,10 @@ class Report:
 
         return text_of(self)
 
+    def __repr__(self) -> str:
+        # What a prompt shows, and a notebook where it has no HTML: a table is read, hundreds of fields are not.
+        return str(self)
+
     def _repr_html_(self) -> str:
         from .report_tables import html_of
 

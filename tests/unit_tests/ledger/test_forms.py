@@ -96,6 +96,11 @@ def test_text_fits_into_100_columns_and_is_plain(report: Report) -> None:
     assert all(line.isprintable() for line in lines)
 
 
+def test_a_prompt_shows_the_text(report: Report) -> None:
+    """Who types `manager.report()` reads the table, not a thousand attempts."""
+    assert repr(report) == str(report)
+
+
 def test_text_has_a_line_for_each_leg_in_each_table(report: Report) -> None:
     """Below the role, which has the sums; the whole name is there."""
     text = str(report)

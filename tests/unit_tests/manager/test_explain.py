@@ -251,6 +251,11 @@ def test_text_fits_into_80_columns_and_is_plain(explanation: Explanation) -> Non
     assert all(line.isprintable() for line in lines)
 
 
+def test_a_prompt_shows_the_text(explanation: Explanation) -> None:
+    """Who types `manager.explain()` reads the table, not the fields of all its parts."""
+    assert repr(explanation) == str(explanation)
+
+
 def test_text_has_a_line_for_each_leg(explanation: Explanation) -> None:
     """Its name, its place, the state of its circuits and its price; what keeps it out is below."""
     text = str(explanation)
