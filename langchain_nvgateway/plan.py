@@ -149,12 +149,12 @@ class Explanation:
         return str(self)
 
     def _repr_html_(self) -> str:
-        titles = ("role and model", "now", "at", "circuits", "$ in / out", "remarks")
+        titles = ("role and model", "now", "circuits", "$ in / out", "remarks")
         rows = []
         for role in self.roles:
             rows.append(Row((role.role, *[""] * (len(titles) - 1)), is_strong=True))
             for leg, told in _with_words(role.legs):
-                cells = (leg.name, told, leg.host or "", _circuits(leg), _price(leg), "; ".join(_remarks(leg)))
+                cells = (leg.name, told, _circuits(leg), _price(leg), _told(leg))
                 rows.append(Row(cells, is_indented=True))
         return html_table(titles, rows, left=len(titles))
 

@@ -11,6 +11,9 @@ __all__ = ["Row", "html_note", "html_table", "plain", "text_table"]
 _GAP = 2
 _INDENT = " "
 _LONG = 60
+_NO_MATH = "tex2jax_ignore mathjax_ignore"
+"""Classes of what Jupyter is not to set as formulas: it takes what is between two dollar signs for one."""
+
 _RULE = "1px solid rgba(128, 128, 128, 0.5)"
 _TABLE = (
     "border-collapse: collapse; margin: 0.4em 0; color: inherit; font-size: inherit; font-variant-numeric: tabular-nums"
@@ -76,12 +79,12 @@ def html_table(titles: Sequence[str], rows: Iterable[Row], *, left: int = 1) -> 
         strong = f"; border-top: {_RULE}; font-weight: bold" if row.is_strong else ""
         lines.append(_line("td", row.cells, left, strong, is_indented=row.is_indented))
     head, *body = lines
-    return f'<table style="{_TABLE}"><thead>{head}</thead><tbody>{"".join(body)}</tbody></table>'
+    return f'<table class="{_NO_MATH}" style="{_TABLE}"><thead>{head}</thead><tbody>{"".join(body)}</tbody></table>'
 
 
 def html_note(text: str) -> str:
     """Return a line beside a table as HTML, escaped."""
-    return f'<div style="margin: 0.3em 0">{html.escape(text)}</div>'
+    return f'<div class="{_NO_MATH}" style="margin: 0.3em 0">{html.escape(plain(text))}</div>'
 
 
 def _line(tag: str, cells: Sequence[str], left: int, style: str, *, is_indented: bool = False) -> str:

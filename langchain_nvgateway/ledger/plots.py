@@ -51,6 +51,8 @@ def figure_of(report: Report) -> Figure:
     _plot_by_role(shares, report, colors, [100 * (leg.share or 0) for leg in report.legs], "Answers per role", "%")
     shares.set_xlim(0, 100)
     _plot_by_role(costs, report, colors, [leg.cost or 0 for leg in report.legs], _cost_title(report), "dollars")
+    if any(leg.cost for leg in report.legs):
+        costs.locator_params(axis="x", nbins=4)  # Small amounts have long labels.
     _plot_latency(figure.add_subplot(grid[1, :]), report, colors)
     _plot_breakers(figure.add_subplot(grid[2, :]), report, breakers)
     if providers:
@@ -108,6 +110,8 @@ def _plot_breakers(axes: Axes, report: Report, breakers: Sequence[str]) -> None:
         ]
         for end, following in [*ends, (report.seconds, "")]:
             axes.barh(place, max(end - start, 0.0), left=start, color=_STATES[state], height=0.55)
+            if state == "half-open":  # A probe is over in no time, and has to be seen all the same.
+                axes.vlines(start, place - 0.275, place + 0.275, color=_STATES[state], linewidth=3, zorder=3)
             start, state = end, following or state
     _finish(axes, [_breaker_name(name) for name in breakers], "Breakers", "", has_data=bool(breakers))
     axes.set_xlabel("seconds since the manager was built")

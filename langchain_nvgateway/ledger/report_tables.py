@@ -21,20 +21,17 @@ def text_of(report: Report) -> str:
     """Return two tables of at most 100 columns: who answered, and what it cost."""
     if not report.legs:
         return _EMPTY
-    tables = [
-        text_table((title, *columns), _grouped(report, cells), width=_WIDTH)
-        for title, columns, cells in (("who answered", _WHO, _who), ("what it cost", _COST, _cost))
-    ]
+    tables = [text_table((title, *columns), _grouped(report, cells), width=_WIDTH) for title, columns, cells in _TABLES]
     lines = [line for words in _words(report) for line in textwrap.wrap(words, _WIDTH, break_on_hyphens=False)]
     return "\n\n".join((*tables, "\n".join(map(plain, lines))))
 
 
 def html_of(report: Report) -> str:
-    """Return one table."""
+    """Return the same two tables: one of all columns is wider than a notebook."""
     if not report.legs:
         return html_note(_EMPTY)
-    rows = _grouped(report, lambda sums: (*_who(sums), *_cost(sums)))
-    return html_table(("role and model", *_WHO, *_COST), rows) + "".join(map(html_note, _words(report)))
+    tables = [html_table((title, *columns), _grouped(report, cells)) for title, columns, cells in _TABLES]
+    return "".join((*tables, *map(html_note, _words(report))))
 
 
 def _grouped(report: Report, cells: Callable[[Sums], Sequence[str]]) -> list[Row]:
@@ -56,6 +53,9 @@ def _cost(sums: Sums) -> tuple[str, ...]:
     tokens = count_text(sums.input_tokens), count_text(sums.output_tokens)
     latency = (sums.p50_seconds, sums.p95_seconds) if isinstance(sums, LegReport) else None
     return *tokens, cost_text(sums), *(map(seconds_text, latency) if latency else ("", ""))
+
+
+_TABLES = (("who answered", _WHO, _who), ("what it cost", _COST, _cost))
 
 
 def _words(report: Report) -> list[str]:

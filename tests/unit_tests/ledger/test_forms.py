@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import subprocess
@@ -126,11 +127,21 @@ def test_text_says_what_was_saved_and_what_is_not_known(report: Report) -> None:
 
 
 def test_html_has_the_same_rows(report: Report) -> None:
-    """A head, a row per role and leg, and the sums."""
+    """Two tables, since one of all columns is wider than a notebook: a head, a row per role and leg, and the sums."""
     rows = Cells(report._repr_html_()).rows
-    assert len({len(row) for row in rows}) == 1
-    assert [row[0] for row in rows][:3] == ["role and model", "planner", f"nvidia-nim:{NIM[1]}"]
-    assert rows[-1][:3] == ["all", "8", "6"]
+    who, cost = rows[: len(rows) // 2], rows[len(rows) // 2 :]
+    for table, title in (who, "who answered"), (cost, "what it cost"):
+        assert len({len(row) for row in table}) == 1
+        assert [row[0] for row in table][:3] == [title, "planner", f"nvidia-nim:{NIM[1]}"]
+    assert max(map(len, rows)) <= 8
+    assert who[-1][:3] == ["all", "8", "6"]
+    assert cost[-1][0] == "all"
+
+
+def test_html_has_no_part_in_which_dollars_make_a_formula(report: Report) -> None:
+    """Jupyter sets what is between two dollar signs as mathematics, unless it is told to leave it alone."""
+    assert "$" in report._repr_html_()
+    assert re.sub(r"<(table|div) class=\"tex2jax_ignore mathjax_ignore\".*?</\1>", "", report._repr_html_()) == ""
 
 
 def test_html_escapes_what_others_have_named(report: Report) -> None:
@@ -200,6 +211,20 @@ def test_the_breakers_of_a_plot_change_when_they_changed(report: Report) -> None
     """Closed for 100 s, open for 100 s, half-open from then on."""
     bars = report.plot().axes[-1].patches[:3]
     assert [(bar.get_x(), bar.get_width()) for bar in bars] == [(0, 100), (100, 100), (200, 0)]  # type: ignore[attr-defined]
+
+
+def test_a_probe_is_seen_however_short_it_was(report: Report) -> None:
+    """A mark stands where a breaker became half-open."""
+    (mark,) = report.plot().axes[-1].collections
+    assert mark.get_segments()[0][0][0] == 200  # type: ignore[attr-defined]
+
+
+def test_the_labels_of_small_costs_do_not_run_into_each_other(report: Report) -> None:
+    """Amounts below a cent are long."""
+    figure = report.plot()
+    figure.draw_without_rendering()
+    shown = [label.get_window_extent() for label in figure.axes[1].get_xticklabels() if label.get_text()]
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(shown))
 
 
 # -- Nothing, and without extras -------------------------------------------------------------------------------
