@@ -126,10 +126,10 @@ def test_it_runs_without_an_account_and_gives_what_is_stored(path: Path, tmp_pat
 
 
 def test_with_credentials_it_asks_the_services_and_breaks_nothing(path: Path, emu: Emulator, tmp_path: Path) -> None:
-    """On services that the environment names, each cell runs too, and no fault is injected."""
-    assert_flawless(run(path, tmp_path, **emu.env))
-    assert {request.status for request in emu.requests} == {200}
-    assert {request.service for request in emu.requests} >= {"nim"}
+    """On services that the environment names each cell runs too, even with one of them; no fault is injected."""
+    account = {name: value for name, value in emu.env.items() if name.startswith("NVIDIA_NIM_")}
+    assert_flawless(run(path, tmp_path, **account))
+    assert {(request.service, request.status) for request in emu.requests} == {("nim", 200)}
 
 
 @pytest.mark.parametrize("variable", ["NVIDIA_NIM_API_KEY", "NVIDIA_API_KEY", "STARFLEET_ID"])
