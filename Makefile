@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # What has nothing to do with openai is tested once.
-INDEPENDENT := answers breaker corpus emulator history ledger role_composition roles_under_load testing
+INDEPENDENT := answers breaker corpus emulator history ledger otel role_composition roles_under_load testing \
+	test_notebooks.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test check bench clean
