@@ -1,4 +1,4 @@
-"""Scripted chat models for the places of providers, which do the same in each call."""
+"""Scripted chat models for the places of providers, which do the same in each call, and a tool for them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from langchain_core.messages import BaseMessage
 
 from langchain_nvgateway.testing import ScriptedChatModel
 
-__all__ = ["acting", "failing", "saying"]
+__all__ = ["acting", "failing", "get_time", "saying"]
 
 
 def acting(act: Callable[[list[BaseMessage], dict[str, Any]], Any], **fields: Any) -> ScriptedChatModel:
@@ -25,3 +25,12 @@ def saying(text: str, **fields: Any) -> ScriptedChatModel:
 def failing(error: BaseException | Callable[[], BaseException], **fields: Any) -> ScriptedChatModel:
     """A model that always raises."""
     return acting(lambda _messages, _kwargs: error() if callable(error) else error, **fields)
+
+
+def get_time(zone: str) -> str:
+    """Tell the time.
+
+    Args:
+        zone: Where.
+    """
+    return f"noon in {zone}"

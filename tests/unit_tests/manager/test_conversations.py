@@ -5,29 +5,13 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 from langchain_nvgateway import EgressPolicy, ModelManager
 from langchain_nvgateway.emulator import Emulator, Reply
 
-from ..chat_models.calling import STYLES, Call
-from .fakes import acting, saying
-
-
-def get_time(zone: str) -> str:
-    """Tell the time.
-
-    Args:
-        zone: Where.
-    """
-    return f"noon in {zone}"
-
-
-@pytest.fixture(params=list(STYLES))
-def call(request: pytest.FixtureRequest) -> Call:
-    """One way to ask a model."""
-    return STYLES[request.param]
+from ..chat_models.calling import Call
+from .fakes import acting, get_time, saying
 
 
 def said(answer: Any) -> AIMessage:

@@ -12,23 +12,8 @@ from langchain_nvgateway.emulator import Emulator, Reply
 from langchain_nvgateway.events import AnswerRejected, Event
 from langchain_nvgateway.testing import ScriptedChatModel
 
-from ..chat_models.calling import STYLES, Call
-from .fakes import acting, saying
-
-
-def get_time(zone: str) -> str:
-    """Tell the time.
-
-    Args:
-        zone: Where.
-    """
-    return f"noon in {zone}"
-
-
-@pytest.fixture(params=list(STYLES))
-def call(request: pytest.FixtureRequest) -> Call:
-    """One way to ask a model."""
-    return STYLES[request.param]
+from ..chat_models.calling import Call
+from .fakes import acting, get_time, saying
 
 
 def rejections_of(manager: ModelManager, call: Call, **binding: Any) -> list[AnswerRejected]:

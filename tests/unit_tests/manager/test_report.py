@@ -21,26 +21,11 @@ from langchain_nvgateway.ledger import LegReport
 from langchain_nvgateway.testing import ScriptedChatModel
 
 from ..chat_models.calling import STYLES, Call
-from .fakes import acting, failing, saying
+from .fakes import acting, failing, get_time, saying
 
 NIM = "nvidia-nim:meta/llama-4-scout-17b-16e-instruct"
 USAGE: Any = {"input_tokens": 1000, "output_tokens": 100, "total_tokens": 1100}
 WIRE_USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
-
-
-def get_time(zone: str) -> str:
-    """Tell the time.
-
-    Args:
-        zone: Where.
-    """
-    return f"noon in {zone}"
-
-
-@pytest.fixture(params=list(STYLES))
-def call(request: pytest.FixtureRequest) -> Call:
-    """One way to ask a model."""
-    return STYLES[request.param]
 
 
 def counted(text: str) -> ScriptedChatModel:
