@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # What has nothing to do with openai is tested once.
 INDEPENDENT := answers breaker corpus emulator history ledger otel role_composition roles_under_load testing \
-	test_notebooks.py
+	cli test_notebooks.py test_readme.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test check bench clean
