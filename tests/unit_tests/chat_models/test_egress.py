@@ -54,7 +54,7 @@ def test_a_poisoned_environment_changes_nothing(poisoned: RawServer, endpoint: E
     assert "emulator" in call(endpoint.model()).text
     assert poisoned.heads == []
     seen = "\n".join(f"{name}: {value}" for r in endpoint.emu.requests for name, value in r.headers.items())
-    for poison in ("poison", "of-another", "fake-login", "openai-", "x-stainless", "1999"):
+    for poison in ("poison", "of-another", "fake-login", "openai-", "x-stainless", "1999-01-01"):
         assert poison not in seen.lower()
     assert all("1999" not in value for r in endpoint.chats for value in r.query.values())
 
