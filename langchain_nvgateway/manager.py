@@ -73,6 +73,11 @@ class ModelManager:
         policy: EgressPolicy | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        if settings is not None and not isinstance(settings, NVGatewaySettings):
+            msg = (
+                f"settings is a {type(settings).__name__}; give NVGatewaySettings, or use ModelManager.from_env(file)."
+            )
+            raise ConfigurationError(msg, setting="settings")
         self.settings = settings or NVGatewaySettings()
         self.policy = _checked_policy(policy, self.settings)
         self._prices = Prices()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from contextlib import aclosing, closing
+from difflib import get_close_matches
 from functools import lru_cache, partial
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl, urlencode
@@ -105,6 +106,14 @@ class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
         for name, why in _UNSUPPORTED.items():
             if values.get(name):
                 msg = f"{cls.__name__} does not take `{name}`: {why}. Leave it out."
+                raise ConfigurationError(msg, setting=name)
+        known = {*cls.model_fields, *(field.alias for field in cls.model_fields.values() if field.alias)}
+        for name in values:
+            # LangChain would send what it does not know to the service: a misspelt secret, for instance.
+            if name not in known:
+                near = get_close_matches(name, known, n=1)
+                hint = f"did you mean `{near[0]}`? " if near else ""
+                msg = f"{cls.__name__} has no `{name}`; {hint}Parameters of the service's own belong in `model_kwargs`."
                 raise ConfigurationError(msg, setting=name)
         return values
 

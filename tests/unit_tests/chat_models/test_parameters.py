@@ -279,3 +279,17 @@ def test_text_with_a_lone_surrogate_can_be_sent(endpoint: Endpoint, call: Call) 
     endpoint.service.reply_next(Reply(text="fine"))
     assert call(endpoint.model(), "half an emoji: \ud83c").text == "fine"
     assert endpoint.chats[0].json["messages"][0]["content"].startswith("half an emoji")
+
+
+@pytest.mark.parametrize("name", ["nvidia_api_key", "temprature", "api_kee", "of_nobody"])
+def test_a_keyword_that_there_is_not_is_refused(name: str, endpoint: Endpoint) -> None:
+    """It would be sent to the service and be shown in `repr`, and it may be a misspelt secret."""
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        endpoint.model(**{name: "fake-secret"})
+    assert "fake-secret" not in str(caught.value)
+
+
+def test_parameters_of_the_services_own_are_sent(endpoint: Endpoint, call: Call) -> None:
+    """In `model_kwargs`, where they are meant."""
+    call(endpoint.model(model_kwargs={"top_k": 5}))
+    assert endpoint.chats[0].json["top_k"] == 5

@@ -217,3 +217,10 @@ def test_a_stream_has_to_begin_in_time(style: str, emu: Emulator) -> None:
     with soon():
         answer = STYLES[style](model)
     assert answer.response_metadata["nvgateway"]["provider"] == "nvidia-gateway"
+
+
+@pytest.mark.parametrize("settings", [".env", {"request_timeout": 3}], ids=["file", "dict"])
+def test_settings_of_another_kind_are_refused(settings: Any) -> None:
+    """With the way to have them read."""
+    with pytest.raises(ConfigurationError, match="from_env"):
+        ModelManager(settings)
