@@ -15,6 +15,8 @@ from referencing import Registry
 
 __all__ = ["Schema"]
 
+_TOO_DEEP = "it is nested too deep to be checked"
+
 _DRAFTS: tuple[type[Validator], ...] = (Draft202012Validator, Draft7Validator, Draft4Validator)
 """Tried in this order: a schema without `$schema` is of the newest draft that it is valid in."""
 
@@ -40,9 +42,14 @@ class Schema:
         try:
             error = next(self._validator.iter_errors(value), None)
         except RecursionError:
-            return "it is nested too deep to be checked"
+            return _TOO_DEEP
         except Exception:  # noqa: BLE001 - an unknown type, a reference to nowhere: whatever a schema may hold
             return None
+        except BaseException as problem:
+            # Where the recursion ends within `rpds`, which is written in Rust, it is a panic, and no `Exception`.
+            if type(problem).__name__ != "PanicException":
+                raise
+            return _TOO_DEEP
         if error is None:
             return None
         place = "/".join(map(str, error.absolute_schema_path))
