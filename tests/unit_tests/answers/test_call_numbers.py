@@ -137,6 +137,14 @@ def test_calls_side_by_side_without_id_and_index_are_told_apart_by_their_names()
     assert numbers([piece(name="f"), piece(name="g"), piece()], [piece()]) == [[0, 1, 1], [1]]
 
 
+@pytest.mark.parametrize("fields", [{}, {"id": "a"}], ids=["no id", "one id"])
+def test_a_name_that_is_said_again_begins_no_call(fields: dict[str, str]) -> None:
+    """Without an index, a piece goes to the call before it unless something tells it apart."""
+    first, second = piece("{", name="f", **fields), piece("}", name="f", **fields)
+    assert numbers([first], [second]) == [[0], [0]]
+    assert numbers([piece(name="f", id="a"), piece(name="f", id="a")]) == [[0, 0]]
+
+
 def test_a_first_piece_that_says_nothing_begins_a_call() -> None:
     """With the first index."""
     assert numbers([piece("{")], [piece("}", id="a")]) == [[0], [0]]

@@ -81,6 +81,13 @@ def test_nothing_is_looked_for_in_the_midst_of_a_long_text() -> None:
     assert not any(watch.add(letter) for letter in f"\nLet me see.\n{LEAKS['hermes']}")
 
 
+def test_a_long_piece_is_judged_as_many_short_ones() -> None:
+    """Neither looks farther than the other."""
+    text = "{" + " " * 800 + '"x": 1}'
+    assert LeakWatch(OFFERED).add(text)
+    assert fed(text) == 0
+
+
 def test_a_long_call_is_held_to_its_end() -> None:
     """However long its arguments are."""
     watch = LeakWatch(OFFERED)

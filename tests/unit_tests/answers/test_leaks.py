@@ -74,10 +74,22 @@ def test_json_and_code_without_a_word_of_intent_are_none(text: str) -> None:
     assert not is_leaked_call(f"The weather is this:\n{text}", OFFERED)
 
 
+@pytest.mark.parametrize(
+    "preamble", ["The weather is this:\n", "It rains. ", "Let me see ", "Let me see it in ", "The weather, "]
+)
+@pytest.mark.parametrize("call", ["<tool_call>", "[TOOL_CALLS]", "functools[", "<|python_tag|>"])
+def test_a_marked_call_needs_no_word_of_intent(preamble: str, call: str) -> None:
+    """It may begin in the midst of a line, and nothing of it is shown."""
+    text = f"{preamble}{call}{CALL}"
+    assert is_leaked_call(text, OFFERED)
+    assert fed(text) <= len(preamble)
+
+
 def test_a_long_text_does_not_end_in_a_call() -> None:
     """Who writes more than a few lines explains something."""
     assert is_leaked_call(f"Let me see. {'It rains. ' * 20}\n{CALL}", OFFERED)
     assert not is_leaked_call(f"Let me see. {'It rains. ' * 24}\n{CALL}", OFFERED)
+    assert not is_leaked_call(f"Let me see. {'It rains. ' * 30} <tool_call>{CALL}</tool_call>", OFFERED)
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
@@ -131,6 +143,7 @@ def test_calls_are_found_in_wrappers(depth: int) -> None:
         {"name": "get_weather", "description": "Weather.", "parameters": {}},
         {"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {}}}},
         {"type": "object", "name": "Ada", "parameters": {}},
+        {"name": "get_weather", "description": "Weather,\nand more.", "parameters": {}},
         [json.loads(CALL), {"name": "Ada"}],
         [],
         [[]],
@@ -140,7 +153,7 @@ def test_calls_are_found_in_wrappers(depth: int) -> None:
 )
 def test_json_that_says_of_itself_no_call_is_none(value: Any) -> None:
     """Without a tool's name and arguments, or with a tool's description."""
-    assert not is_leaked_call(json.dumps(value), OFFERED)
+    assert not is_leaked_call(json.dumps(value).replace("\\n", "\n"), OFFERED)
 
 
 @pytest.mark.parametrize("kind", ["function", "function_call", "tool_call", "tool_use"])
@@ -176,6 +189,7 @@ def test_a_call_is_found_by_any_of_its_keys(name: str, arguments: str) -> None:
         (f'{CALL}, {{"x": 1', True),
         (f'{CALL}, {{"x": 1}}', False),
         (f"{CALL}; {CALL}", True),
+        (f'{{"arguments": {{"city": "{"a" * 500}"}}, "name": "get_weather"}}, {{"x": 1', True),
     ],
 )
 def test_json_that_is_cut_is_a_call_if_it_began_as_one(text: str, is_call: bool) -> None:
@@ -213,6 +227,24 @@ def test_json_that_is_cut_is_a_call_if_it_began_as_one(text: str, is_call: bool)
 def test_a_call_as_code_is_found(text: str, is_call: bool) -> None:
     """In a list, or with a named argument."""
     assert is_leaked_call(text, OFFERED) == is_call
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        'city="Oslo"',
+        'city="a) b"',
+        "city='a(b'",
+        'city="a\'b"',
+        r'city="a\" b)"',
+        'city={"a": [1, (2)]}, size=f(x)',
+    ],
+)
+def test_a_call_as_code_ends_with_its_bracket(arguments: str) -> None:
+    """Words behind it, and before it, say that it is quoted."""
+    text = f"Let me see.\n[get_weather({arguments})]"
+    assert is_leaked_call(text, OFFERED)
+    assert not is_leaked_call(f"{text} is it.", OFFERED)
 
 
 def test_no_tool_no_call() -> None:

@@ -60,6 +60,10 @@ USABLE: dict[str, tuple[Contract, Answer]] = {
     "a refusal of an object": (SCHEMA, Answer("", (), "stop", has_more=True)),
     "a call beside a schema": (BOTH, Answer("", [GOOD], "tool_calls")),
     "an object beside tools": (BOTH, Answer(OSLO, (), "stop")),
+    "an object that looks like a call": (
+        contract_of({"tools": TOOLS, "response_format": {"type": "json_object"}}),
+        Answer(LEAKS["JSON"], (), "stop"),
+    ),
     "an image": (PLAIN, Answer("", (), "stop", has_more=True)),
 }
 
