@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,11 +35,27 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"nvgateway {version('langchain-nvgateway')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Chat models for the NVIDIA LLM Gateway and hosted NIM: check, try, emulate."""
+
+
 OnEmulator = Annotated[bool, typer.Option("--emulator", help="Use the emulator instead of the real services.")]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
-@app.command()
+@app.command(short_help="Check tokens, chats, tool calls and NIM.")
 def doctor(emulator: OnEmulator = False, as_json: AsJSON = False) -> None:
     """Check the token, a chat, a tool call, three calls on one token, and NIM; exit with 1 if one fails."""
     with expected_failures(), _settings(emulator, quiet=as_json) as settings:
@@ -56,7 +73,7 @@ def doctor(emulator: OnEmulator = False, as_json: AsJSON = False) -> None:
         raise typer.Exit(FAILED)
 
 
-@app.command()
+@app.command(short_help="Ask the model of a role.")
 def chat(
     role: Annotated[str, typer.Argument(help="router, planner, programmer, reviewer, summarizer or a custom role.")],
     text: Annotated[str | None, typer.Argument(help="What to say to the role's model.")] = None,
@@ -81,7 +98,7 @@ def chat(
         console(stderr=True).print(f"answered by {who['provider']}, {who['model']}")
 
 
-@app.command()
+@app.command(short_help="Say who would answer for a role, and who not.")
 def explain(
     role: Annotated[str | None, typer.Argument(help="A role as for chat; without one, all roles.")] = None,
     emulator: OnEmulator = False,
@@ -98,7 +115,7 @@ def explain(
         raise typer.Exit(FAILED)
 
 
-@app.command()
+@app.command(short_help="Let five roles fix a bug while NIM breaks down.")
 def demo(
     task: Annotated[str | None, typer.Option("--task", help="What the roles shall do to the small project.")] = None,
     task_file: Annotated[
@@ -123,7 +140,7 @@ def demo(
         raise typer.Exit(FAILED)
 
 
-@app.command("emulator")
+@app.command("emulator", short_help="Serve the three services on loopback.")
 def run_emulator(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 0,
 ) -> None:

@@ -23,7 +23,7 @@ def prompt_from(text: str | None, file: Path | None, *, text_name: str, file_nam
         ConfigurationError: Both or none are given, the file cannot be read, or the text is empty or no Unicode.
     """
     if (text is None) == (file is None):
-        msg = f"Give either {text_name} or {file_name}, and not both."
+        msg = f"Give {text_name} or {file_name}{', not both' if text is not None else ''}."
         raise ConfigurationError(msg, setting=text_name)
     prompt = text if file is None else _read(file, file_name)
     assert prompt is not None

@@ -51,12 +51,15 @@ class ChatService(Service):
             reply: The answer, or a function that makes one of the request; `None` from it leaves the answer to
                 the model. It is called in the server's thread.
             times: How many requests get it.
+
+        Raises:
+            TypeError: It is neither.
         """
-        self._replies.add(reply, times=times, route="chat")
+        self._replies.add(_known_reply(reply), times=times, route="chat")
 
     def reply_always(self, reply: Reply | Speaker) -> None:
         """Script what the model says from now on; the argument is that of `reply_next`."""
-        self._replies.add(reply, times=None, route="chat")
+        self._replies.add(_known_reply(reply), times=None, route="chat")
 
     def corrupt_next(self, name: str, *, times: int = 1) -> None:
         """Break the next tool calls (or demanded JSON texts) that the model makes.
@@ -162,6 +165,13 @@ class ChatService(Service):
             delay=reply.delay,
             event_pause=reply.event_pause,
         )
+
+
+def _known_reply(reply: Reply | Speaker) -> Reply | Speaker:
+    if not isinstance(reply, Reply) and not callable(reply):
+        msg = f"{reply!r:.80} is no reply: give Reply(text=…), Reply(tool_calls=…), or a function that makes one."
+        raise TypeError(msg)
+    return reply
 
 
 def _known_corruption(name: str) -> str:

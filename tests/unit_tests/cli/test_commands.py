@@ -247,3 +247,29 @@ def test_a_port_that_is_taken_is_one_line() -> None:
     assert result.exit_code == 2
     assert "--port" in result.stderr
     assert CliRunner().invoke(app, ["emulator", "--port", "99999"]).exit_code == 2
+
+
+def test_the_help_names_each_command_in_one_whole_line() -> None:
+    """Nothing is cut at 80 columns."""
+    result = CliRunner(env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"}).invoke(app, ["--help"])
+    assert result.exit_code == 0
+    commands = result.stdout.partition("Commands:")[2]
+    assert "..." not in commands
+    for name in ("doctor", "chat", "explain", "demo", "emulator"):
+        assert f"  {name} " in commands
+
+
+def test_the_command_says_its_version() -> None:
+    """As a module, too."""
+    assert run("--version").stdout.startswith("nvgateway ")
+    done = subprocess.run(
+        [sys.executable, "-m", "langchain_nvgateway", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == run("--version").stdout
+
+
+def test_a_chat_without_a_text_says_what_to_give() -> None:
+    """Neither was given, so nothing is said of both."""
+    result = run("chat", "planner", "--emulator")
+    assert result.exit_code == 2
+    assert "Give the text or --file." in result.stderr

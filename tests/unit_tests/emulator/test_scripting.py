@@ -190,3 +190,12 @@ def test_a_held_service_answers_when_released(emu: Emulator, client: httpx.Clien
     emu.wait_until(lambda: emu.starfleet.requests[0].aborted)
     emu.starfleet.release()
     assert client.post(emu.env["STARFLEET_TOKEN_URL"]).status_code == 401
+
+
+@pytest.mark.parametrize("reply", ["forty-two", 42, {"text": "fine"}], ids=str)
+def test_what_is_no_reply_is_refused_where_it_is_scripted(reply: Any, emu: Emulator) -> None:
+    """And not when the request comes, as a failure of the emulator."""
+    with pytest.raises(TypeError, match="Reply"):
+        emu.nim.reply_next(reply)
+    with pytest.raises(TypeError, match="Reply"):
+        emu.gateway.reply_always(reply)
