@@ -102,7 +102,7 @@ def test_a_reason_holds_nothing_of_the_text(text: str) -> None:
         strict_value(text)
     except NotStrictError as problem:
         assert re.fullmatch(r"[A-Za-z][A-Za-z8 ,':\\()-]+( [0-9]+)?", str(problem))  # noqa: PT017 - or it is none
-        assert not set(str(problem)) & set(CANARY)  # noqa: PT017
+        assert not set(str(problem)) & set(CANARY)  # noqa: PT017 - as above
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ async def test_events_end_with_the_verdict(item: Item, emu: Emulator) -> None:
         assert not any(chunk.tool_call_chunks for chunk in chunks)
     else:
         assert error is None
-        assert sum(bool(chunk.tool_call_chunks) for chunk in chunks) >= bool(item.does)  # type: ignore[attr-defined]
+        assert sum(bool(chunk.tool_call_chunks) for chunk in chunks) >= bool(item.does)  # type: ignore[attr-defined]  # chunks
 
 
 def test_the_corpus_is_large() -> None:
