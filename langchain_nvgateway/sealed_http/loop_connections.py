@@ -1,0 +1,221 @@
+"""Connections for an event loop: one `asyncio.Protocol` each."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable
+from typing import Any, cast
+
+from ..deadlines import Deadline
+from .answers import AnswerReader
+from .idle import IdleConnections
+from .requests import Place
+from .thread_connections import CONNECT_SECONDS, READ_BYTES
+from .transport_error import TransportError
+
+__all__ = ["LoopConnection", "LoopConnections"]
+
+_MAX_UNREAD_BYTES = 4 * READ_BYTES
+"""What may wait for its reader before the server is told to pause."""
+
+_LONGEST_SECONDS = 1_000_000.0
+"""An event loop's clock overflows far beyond."""
+
+
+class LoopConnection(asyncio.Protocol):
+    """A connection that is in the hands of one task at a time."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.answers = AnswerReader()
+        self._transport: asyncio.Transport | None = None
+        self._unread: list[bytes] = []
+        self._unread_bytes = 0
+        self._is_paused = False
+        self._has_ended = False
+        self._error: Exception | None = None
+        self._is_full = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @classmethod
+    async def connected(cls, place: Place, deadline: Deadline, context: ssl.SSLContext | None) -> LoopConnection:
+        """Return a new connection.
+
+        Raises:
+            TransportError: There is none before the deadline.
+        """
+        loop = asyncio.get_running_loop()
+        options: dict[str, Any] = {}
+        if place.is_encrypted:
+            options = {"ssl": context, "server_hostname": place.host}
+        if isinstance(loop, asyncio.BaseEventLoop):
+            options["happy_eyeballs_delay"] = 0.25  # RFC 8305 §5; other loops have no such thing.
+        seconds = min(deadline.remaining(), CONNECT_SECONDS)
+        try:
+            async with asyncio.timeout(seconds):
+                _, connection = await loop.create_connection(lambda: cls(place), place.host, place.port, **options)
+        except TimeoutError:
+            raise TransportError("no connection in time", timed_out=True) from None
+        except (OSError, UnicodeError) as error:
+            raise TransportError(f"ConnectError: {error}") from None
+        return connection
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether a request may be sent: the server has neither closed its end nor sent what nobody asked for."""
+        transport = self._transport
+        is_open = transport is not None and not transport.is_closing() and not self._has_ended
+        return is_open and not self._unread
+
+    async def send(self, data: bytes, deadline: Deadline) -> None:
+        """Send a request.
+
+        Raises:
+            TransportError: The deadline came first.
+        """
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+        # A server may answer before it has read everything; what it says is told by the next read.
+        while self._is_full and not self._has_ended:
+            await self._wait(deadline)
+
+    async def receive(self, deadline: Deadline) -> bytes:
+        """Return what arrives next, nothing at the end.
+
+        Raises:
+            TransportError: The connection broke, or the deadline came first.
+        """
+        while not self._unread:
+            if self._has_ended:
+                if self._error is not None:
+                    raise TransportError(f"ReadError: {self._error}") from None
+                return b""
+            await self._wait(deadline)
+        if deadline.remaining() <= 0:
+            raise TransportError("no answer in time", timed_out=True)
+        unread, self._unread, self._unread_bytes = self._unread, [], 0
+        if self._is_paused and self._transport is not None:
+            self._is_paused = False
+            self._transport.resume_reading()
+        return unread[0] if len(unread) == 1 else b"".join(unread)
+
+    def close(self) -> None:
+        """Close the connection at once."""
+        self._has_ended = True
+        self.answers.close()
+        if self._transport is not None:
+            self._transport.abort()
+        self._wake()
+
+    async def aclose(self) -> None:
+        """Close the connection and wait until the loop has let go of it."""
+        self.close()
+        if self._transport is not None:
+            await self._lost
+
+    async def _wait(self, deadline: Deadline) -> None:
+        """Wait for something to happen."""
+        loop = asyncio.get_running_loop()
+        self._waiter = waiter = loop.create_future()
+        alarm = loop.call_later(min(deadline.remaining(), _LONGEST_SECONDS), _time_out, waiter)
+        try:
+            await waiter
+        finally:
+            alarm.cancel()
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # -- What the event loop calls -----------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection."""
+        self._transport = cast("asyncio.Transport", transport)  # Other loops' are none by class.
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what arrives for its reader."""
+        self._unread.append(data)
+        self._unread_bytes += len(data)
+        if self._unread_bytes > _MAX_UNREAD_BYTES and not self._is_paused and self._transport is not None:
+            self._is_paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> None:
+        """Notice that the server has closed its end; then the loop closes ours."""
+        self._has_ended = True
+        self._wake()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Notice that the connection is gone."""
+        self._error = self._error or (None if self._has_ended else error)
+        self._has_ended = True
+        if not self._lost.done():
+            self._lost.set_result(None)
+        self._wake()
+
+    def pause_writing(self) -> None:
+        """Notice that the buffers are full."""
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        """Notice that there is room again."""
+        self._is_full = False
+        self._wake()
+
+
+class LoopConnections:
+    """The connections of one event loop.
+
+    Args:
+        context: TLS settings, if any place needs them.
+    """
+
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        self._context = context
+        self._idle: IdleConnections[LoopConnection] = IdleConnections()
+        self._busy: set[LoopConnection] = set()
+        self._is_closed = False
+
+    async def exchange(self, place: Place, data: bytes, deadline: Deadline) -> LoopConnection:
+        """Send a request and return the connection on which the head of its answer has come.
+
+        Raises:
+            TransportError: None came before the deadline.
+        """
+        connection = self._idle.take(place) or await LoopConnection.connected(place, deadline, self._context)
+        self._busy.add(connection)
+        try:
+            answers = connection.answers
+            answers.expect()
+            await connection.send(data, deadline)
+            while not answers.has_head:
+                answers.check()
+                answers.feed(await connection.receive(deadline))
+        except BaseException:
+            self.release(connection)
+            raise
+        return connection
+
+    def release(self, connection: LoopConnection) -> None:
+        """Keep a connection whose answer is read, close another."""
+        self._busy.discard(connection)
+        if connection.answers.may_reuse and not self._is_closed:
+            self._idle.give(connection)
+        else:
+            connection.close()
+
+    async def aclose(self) -> None:
+        """Close all."""
+        self._is_closed = True
+        closing: list[Awaitable[None]] = [connection.aclose() for connection in [*self._idle, *list(self._busy)]]
+        await asyncio.gather(*closing)
+
+
+def _time_out(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(TransportError("no answer in time", timed_out=True))

@@ -1,0 +1,186 @@
+"""Connections for threads: plain sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import ssl
+
+from ..deadlines import Deadline
+from .answers import AnswerReader
+from .idle import IdleConnections
+from .requests import Place
+from .transport_error import TransportError
+
+__all__ = ["CONNECT_SECONDS", "READ_BYTES", "ThreadConnection", "ThreadConnections"]
+
+CONNECT_SECONDS = 10.0
+"""Longest wait for a connection; a host that does not answer by then is down."""
+
+READ_BYTES = 64 * 1024
+"""How much is read at once."""
+
+_LONGEST_SECONDS = 1_000_000.0
+"""A socket's timeout has to fit into a C `int` of milliseconds."""
+
+
+class ThreadConnection:
+    """A socket that is in the hands of one thread at a time."""
+
+    def __init__(self, place: Place, sock: socket.socket) -> None:
+        self.place = place
+        self.answers = AnswerReader()
+        self._socket = sock
+        self._is_closed = False
+
+    @classmethod
+    def connected(cls, place: Place, deadline: Deadline, context: ssl.SSLContext | None) -> ThreadConnection:
+        """Return a new connection.
+
+        Raises:
+            TransportError: There is none before the deadline.
+        """
+        limit = Deadline(min(deadline.remaining(), CONNECT_SECONDS))
+        sock: socket.socket | None = None
+        try:
+            sock = socket.create_connection((place.host, place.port), _seconds(limit))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if place.is_encrypted and context is not None:
+                sock.settimeout(_seconds(limit))
+                sock = context.wrap_socket(sock, server_hostname=place.host)
+        except BaseException as error:
+            if sock is not None:
+                sock.close()
+            if isinstance(error, TimeoutError):
+                raise TransportError("no connection in time", timed_out=True) from None
+            if isinstance(error, OSError | UnicodeError):
+                raise TransportError(f"ConnectError: {error}") from None
+            raise
+        return cls(place, sock)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether a request may be sent: the server has neither closed its end nor sent what nobody asked for."""
+        return not self._is_closed and not _is_readable(self._socket)
+
+    def send(self, data: bytes, deadline: Deadline) -> None:
+        """Send a request.
+
+        Raises:
+            TransportError: The deadline came first.
+        """
+        view = memoryview(data)
+        try:
+            while view:
+                self._socket.settimeout(_seconds(deadline))
+                view = view[self._socket.send(view) :]
+        except TimeoutError:
+            raise TransportError("no answer in time", timed_out=True) from None
+        except OSError:
+            # A server may answer before it has read everything; what it says is told by the next read.
+            return
+
+    def receive(self, deadline: Deadline) -> bytes:
+        """Return what arrives next, nothing at the end.
+
+        Raises:
+            TransportError: The connection broke, or the deadline came first.
+        """
+        try:
+            self._socket.settimeout(_seconds(deadline))
+            return self._socket.recv(READ_BYTES)
+        except TimeoutError:
+            raise TransportError("no answer in time", timed_out=True) from None
+        except OSError as error:
+            raise TransportError(f"ReadError: {error}") from None
+
+    def close(self) -> None:
+        """Close the connection, also while another thread waits for it."""
+        if not self._is_closed:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+        self.forget()
+
+    def forget(self) -> None:
+        """Close a forked child's copy of the socket, which its parent does not notice."""
+        self._is_closed = True
+        self.answers.close()
+        self._socket.close()
+
+
+class ThreadConnections:
+    """The connections of all threads of a process.
+
+    Args:
+        context: TLS settings, if any place needs them.
+    """
+
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        self._context = context
+        self._idle: IdleConnections[ThreadConnection] = IdleConnections()
+        self._busy: set[ThreadConnection] = set()
+        self._is_closed = False
+
+    def exchange(self, place: Place, data: bytes, deadline: Deadline) -> ThreadConnection:
+        """Send a request and return the connection on which the head of its answer has come.
+
+        Raises:
+            TransportError: None came before the deadline.
+        """
+        connection = self._idle.take(place) or ThreadConnection.connected(place, deadline, self._context)
+        self._busy.add(connection)
+        try:
+            connection.send(data, deadline)
+            answers = connection.answers
+            answers.expect()
+            while not answers.has_head:
+                answers.check()
+                answers.feed(connection.receive(deadline))
+        except BaseException:
+            self.release(connection)
+            raise
+        return connection
+
+    def release(self, connection: ThreadConnection) -> None:
+        """Keep a connection whose answer is read, close another."""
+        self._busy.discard(connection)
+        if connection.answers.may_reuse and not self._is_closed:
+            self._idle.give(connection)
+        else:
+            connection.close()
+
+    def close(self) -> None:
+        """Close all."""
+        self._is_closed = True
+        for connection in [*self._idle, *list(self._busy)]:
+            connection.close()
+
+    def forget(self) -> None:
+        """Close a forked child's copies."""
+        self._is_closed = True
+        for connection in [*self._idle, *list(self._busy)]:
+            connection.forget()
+
+
+def _seconds(deadline: Deadline) -> float:
+    """Return the time that is left, as a socket takes it.
+
+    Raises:
+        TimeoutError: None is.
+    """
+    remaining = deadline.remaining()
+    if remaining <= 0:
+        raise TimeoutError
+    return min(remaining, _LONGEST_SECONDS)
+
+
+def _is_readable(sock: socket.socket) -> bool:
+    number = sock.fileno()
+    if number < 0:
+        return True
+    if hasattr(select, "poll"):  # `select` takes no numbers above 1023.
+        poll = select.poll()
+        poll.register(number, select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([number], [], [], 0)[0])

@@ -1,0 +1,16 @@
+"""What is raised when an exchange fails."""
+
+from __future__ import annotations
+
+__all__ = ["TransportError"]
+
+
+class TransportError(Exception):
+    """No whole answer came: the connection failed, a limit ran out, or the peer broke the protocol.
+
+    Never leaves the package: the request path turns it into the typed error of the model.
+    """
+
+    def __init__(self, message: str, *, timed_out: bool = False) -> None:
+        super().__init__(message)
+        self.timed_out = timed_out
