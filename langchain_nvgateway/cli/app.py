@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ConfigurationError
-from .doctor import CHECKS, CheckResult, run_checks
-from .prompts import prompt_from
+# What has LangChain behind it is imported where it is used: the help answers at once.
 from .terminal import FAILED, clean, console, expected_failures, is_lively
 
 if TYPE_CHECKING:
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..emulator import Emulator
     from ..settings import NVGatewaySettings
+    from .doctor import CheckResult
 
 __all__ = ["app"]
 
@@ -83,6 +82,8 @@ def chat(
 ) -> None:
     """Ask the model of a role; who answered, and who could not, is printed on standard error."""
     with expected_failures():
+        from .prompts import prompt_from
+
         prompt = prompt_from(text, file, text_name="the text", file_name="--file")
         with _settings(emulator, quiet=as_json) as settings:
             answer = _asked(settings, role, prompt)
@@ -128,6 +129,8 @@ def demo(
     with expected_failures():
         run_demo, default_task = _demo_parts(quiet=as_json)
         if task is not None or task_file is not None:
+            from .prompts import prompt_from
+
             text = prompt_from(task, task_file, text_name="--task", file_name="--task-file")
         else:
             text = default_task
@@ -146,6 +149,7 @@ def run_emulator(
 ) -> None:
     """Serve Starfleet, the Gateway and NIM on loopback until Ctrl-C; print the settings for it."""
     from ..emulator.__main__ import main
+    from ..errors import ConfigurationError
 
     with expected_failures():
         try:
@@ -156,6 +160,8 @@ def run_emulator(
 
 
 def _checked(settings: NVGatewaySettings, *, as_json: bool) -> list[CheckResult]:
+    from .doctor import CHECKS, run_checks
+
     results = []
     checks = run_checks(settings)
     for name in CHECKS:

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
-from ..errors import ConfigurationError, NVGatewayError
-
 __all__ = ["FAILED", "INTERRUPTED", "MISUSED", "clean", "console", "expected_failures", "is_lively"]
 
 FAILED = 1
@@ -57,6 +55,8 @@ def clean(text: str) -> str:
 @contextmanager
 def expected_failures() -> Iterator[None]:
     """Turn errors that a user can do something about into one line and an exit code."""
+    from ..errors import ConfigurationError, NVGatewayError
+
     try:
         yield
     except ConfigurationError as error:

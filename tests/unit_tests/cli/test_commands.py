@@ -259,6 +259,14 @@ def test_the_help_names_each_command_in_one_whole_line() -> None:
         assert f"  {name} " in commands
 
 
+def test_the_help_loads_neither_langchain_nor_pydantic() -> None:
+    """It answers at once: loading them takes longer than everything else that it does."""
+    script = "import sys, langchain_nvgateway.cli.app; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+
+    assert not {"langchain_core", "pydantic", "openai", "langgraph", "ssl"} & set(loaded.stdout.split())
+
+
 def test_the_command_says_its_version() -> None:
     """As a module, too."""
     assert run("--version").stdout.startswith("nvgateway ")
