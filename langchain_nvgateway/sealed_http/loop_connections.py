@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Awaitable
 from typing import Any, cast
 
+from aiohappyeyeballs import start_connection
+
 from ..deadlines import Deadline
 from .answers import AnswerReader
 from .idle import IdleConnections
+from .readiness import is_readable
 from .requests import Place
 from .thread_connections import CONNECT_SECONDS, READ_BYTES
 from .transport_error import TransportError
@@ -18,6 +22,9 @@ __all__ = ["LoopConnection", "LoopConnections"]
 
 _MAX_UNREAD_BYTES = 4 * READ_BYTES
 """What may wait for its reader before the server is told to pause."""
+
+_NEXT_ADDRESS_SECONDS = 0.25
+"""When the next address of a host is tried beside one that has not answered (RFC 8305 §5)."""
 
 _LONGEST_SECONDS = 1_000_000.0
 """An event loop's clock overflows far beyond."""
@@ -47,27 +54,27 @@ class LoopConnection(asyncio.Protocol):
             TransportError: There is none before the deadline.
         """
         loop = asyncio.get_running_loop()
-        options: dict[str, Any] = {}
-        if place.is_encrypted:
-            options = {"ssl": context, "server_hostname": place.host}
-        if isinstance(loop, asyncio.BaseEventLoop):
-            options["happy_eyeballs_delay"] = 0.25  # RFC 8305 §5; other loops have no such thing.
-        seconds = min(deadline.remaining(), CONNECT_SECONDS)
+        encryption: dict[str, Any] = {"ssl": context, "server_hostname": place.host} if place.is_encrypted else {}
         try:
-            async with asyncio.timeout(seconds):
-                _, connection = await loop.create_connection(lambda: cls(place), place.host, place.port, **options)
+            async with asyncio.timeout(min(deadline.remaining(), CONNECT_SECONDS)):
+                addresses = await loop.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+                # `create_connection` alone leaves sockets open when it is cancelled, and waits long for IPv6 that is
+                # out of order.
+                sock = await start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS)
+                _, connection = await loop.create_connection(lambda: cls(place), sock=sock, **encryption)
         except TimeoutError:
             raise TransportError("no connection in time", timed_out=True) from None
-        except (OSError, UnicodeError) as error:
+        except (OSError, RuntimeError, UnicodeError) as error:  # Other loops' errors are not all of the system.
             raise TransportError(f"ConnectError: {error}") from None
         return connection
 
     @property
     def is_usable(self) -> bool:
         """Whether a request may be sent: the server has neither closed its end nor sent what nobody asked for."""
-        transport = self._transport
-        is_open = transport is not None and not transport.is_closing() and not self._has_ended
-        return is_open and not self._unread
+        if self._transport is None or self._transport.is_closing() or self._has_ended or self._unread:
+            return False
+        # A loop that was busy or stopped may not have looked yet.
+        return not is_readable(self._transport.get_extra_info("socket"))
 
     async def send(self, data: bytes, deadline: Deadline) -> None:
         """Send a request.

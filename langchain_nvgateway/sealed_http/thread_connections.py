@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 import ssl
 
 from ..deadlines import Deadline
 from .answers import AnswerReader
 from .idle import IdleConnections
+from .readiness import is_readable
 from .requests import Place
 from .transport_error import TransportError
 
@@ -62,7 +62,7 @@ class ThreadConnection:
     @property
     def is_usable(self) -> bool:
         """Whether a request may be sent: the server has neither closed its end nor sent what nobody asked for."""
-        return not self._is_closed and not _is_readable(self._socket)
+        return not self._is_closed and not is_readable(self._socket)
 
     def send(self, data: bytes, deadline: Deadline) -> None:
         """Send a request.
@@ -131,9 +131,9 @@ class ThreadConnections:
         connection = self._idle.take(place) or ThreadConnection.connected(place, deadline, self._context)
         self._busy.add(connection)
         try:
-            connection.send(data, deadline)
             answers = connection.answers
             answers.expect()
+            connection.send(data, deadline)
             while not answers.has_head:
                 answers.check()
                 answers.feed(connection.receive(deadline))
@@ -173,14 +173,3 @@ def _seconds(deadline: Deadline) -> float:
     if remaining <= 0:
         raise TimeoutError
     return min(remaining, _LONGEST_SECONDS)
-
-
-def _is_readable(sock: socket.socket) -> bool:
-    number = sock.fileno()
-    if number < 0:
-        return True
-    if hasattr(select, "poll"):  # `select` takes no numbers above 1023.
-        poll = select.poll()
-        poll.register(number, select.POLLIN)
-        return bool(poll.poll(0))
-    return bool(select.select([number], [], [], 0)[0])
