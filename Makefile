@@ -8,7 +8,7 @@ INDEPENDENT := answers breaker corpus emulator history ledger otel role_composit
 	cli test_notebooks.py test_readme.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench bench-store clean
 
 demo: $(VENV)/installed-demo  ## five roles fix a bug while NIM breaks down, on the emulator
 	$(BIN)/nvgateway demo
@@ -23,8 +23,11 @@ check: $(VENV)/installed  ## style, types and import layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-bench: $(VENV)/installed  ## what things cost, as ratios
-	$(BIN)/python -m tests.benchmarks
+bench: $(VENV)-bench/installed $(VENV)-litellm/installed  ## what things cost, and what got worse
+	$(VENV)-bench/bin/python -m tests.benchmarks $(ROWS)
+
+bench-store: $(VENV)-bench/installed $(VENV)-litellm/installed  ## the same, as the new stored result
+	$(VENV)-bench/bin/python -m tests.benchmarks --store $(ROWS)
 
 .PHONY: test-openai-2
 test-openai-2: $(VENV)-openai-2/installed
@@ -50,5 +53,18 @@ $(VENV)-openai-2/installed: pyproject.toml
 	$(VENV)-openai-2/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[demo]' --group test 'openai<3'
 	touch $@
 
+$(VENV)-bench/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-bench
+	$(VENV)-bench/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
+	$(VENV)-bench/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[cli]' --group bench
+	touch $@
+
+# LiteLLM pins many packages, so it is measured in an environment of its own.
+$(VENV)-litellm/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-litellm
+	$(VENV)-litellm/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
+	$(VENV)-litellm/bin/python -m pip --disable-pip-version-check --quiet install --group litellm
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(VENV)-openai-2 .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) $(VENV)-openai-2 $(VENV)-bench $(VENV)-litellm .benchmarks .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
