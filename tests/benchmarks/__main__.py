@@ -77,15 +77,12 @@ def _tell(findings: list[Finding], say: Callable[[str, str], None]) -> None:
 
 
 def _store(results: Results) -> None:
-    from .catalogue import ROWS
-    from .readme import README, with_table
+    from .readme import README, renewed
     from .results import STORED, load, save
-    from .table import readme_table
 
     save(results, STORED)
     # From the file, so that the README has the digits that the file has.
-    table = readme_table(ROWS, load(STORED))
-    README.write_text(with_table(README.read_text(encoding="utf-8"), table), encoding="utf-8")
+    README.write_text(renewed(README.read_text(encoding="utf-8"), load(STORED)), encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:

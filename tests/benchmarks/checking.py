@@ -50,6 +50,15 @@ def _check(request: dict[str, Any], deltas: list[dict[str, Any]]) -> None:
 
 
 ROWS = (
-    Row("check-share", "the check of a streamed tool call of 2 kB", "the whole call", share, 0.15, 0.1, slack=0.02),
+    Row(
+        "check-share",
+        "the check of a streamed tool call of 2 kB",
+        "the whole call",
+        share,
+        0.15,
+        0.1,
+        slack=0.02,
+        is_main=True,
+    ),
     Row("check-stream", "that stream, checked", "the same, unchecked", _checked, 1.0),
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 from .litellm_driver import LiteLLM
 from .models import Bench
-from .row import Measurement, Row
+from .row import Measurement, NotMeasuredError, Row
 from .server import ROOT
 
 __all__ = ["ROWS"]
@@ -26,6 +26,8 @@ _KIB_OF_A_LEAK = 1024
 
 
 def _measure(bench: Bench) -> Measurement:
+    if not Path("/proc/self/statm").exists():
+        raise NotMeasuredError("only Linux says what a process holds")
     processes = [_started(which, bench.server) for which in ("role", "chat_openai")]
     ours, theirs = (json.loads(process.communicate()[0]) for process in processes)
     note = f"{ours['sockets']} sockets, {ours['tasks']} tasks; ChatOpenAI {theirs['kib']:.0f} KiB"

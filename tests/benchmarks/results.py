@@ -18,7 +18,15 @@ STORED = Path(__file__).with_name("results.json")
 LATEST = Path(__file__).parents[2] / ".benchmarks" / "latest.json"
 """The result of the last run."""
 
-_PACKAGES = ("openai", "langchain-core", "langchain-openai", "langchain-nvidia-ai-endpoints", "pydantic", "httpx")
+_PACKAGES = (
+    "openai",
+    "langchain-core",
+    "langchain-openai",
+    "langchain-nvidia-ai-endpoints",
+    "pydantic",
+    "httpx",
+    "httpx2",
+)
 
 
 @dataclass(frozen=True)

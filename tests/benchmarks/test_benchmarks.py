@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from langchain_nvgateway.chat_models.service_errors import OutageError
 from .answers import ARGUMENTS, WORDS
 from .catalogue import ROWS, chosen
 from .checking import share
-from .comparison import Finding, compared, is_worse, settled
+from .comparison import Finding, compared, is_doubtful, is_worse, settled
+from .environment import clear_environment
 from .history import EDIT, conversation
 from .models import Bench
-from .readme import README, quoted, with_table
+from .readme import README, renewed
 from .results import STORED, Result, Results, load, save
 from .row import Measurement, Row
 from .running import benching
@@ -168,16 +170,28 @@ def test_every_row_is_stored() -> None:
 
 
 def test_readme_quotes_what_is_stored() -> None:
-    """The table under "Speed" is the one that storing writes."""
-    assert quoted(README.read_text(encoding="utf-8")) == readme_table(ROWS, load(STORED))
-
-
-def test_readme_keeps_all_else_when_its_table_is_renewed() -> None:
-    """Only what is between the two marks is replaced."""
+    """Storing the same once more changes nothing in the README, so its figures are those that are stored."""
     readme = README.read_text(encoding="utf-8")
-    renewed = with_table(readme, "| new |\n")
-    assert quoted(renewed) == "| new |\n"
-    assert with_table(renewed, quoted(readme)) == readme
+    assert renewed(readme, load(STORED)) == readme
+    assert readme_table(ROWS, load(STORED)) in readme
+
+
+def test_readme_keeps_all_else_when_its_figures_are_renewed() -> None:
+    """Only the table and the share of the check are replaced."""
+    readme, other = README.read_text(encoding="utf-8"), results(**{"check-share": 0.99, "invoke": 123.0})
+    changed = renewed(readme, other)
+    assert "A check takes about 99 % of" in changed
+    assert "| 123.0 |" in changed
+    assert renewed(changed, load(STORED)) == readme
+
+
+@pytest.mark.parametrize(
+    ("value", "stored", "doubtful"),
+    [(0.5, {}, False), (0.61, {}, True), (0.9, {}, False), (0.5, {"one": 0.4}, True), (0.5, {"one": 0.45}, False)],
+)
+def test_what_might_be_noise_is_doubtful(value: float, stored: dict[str, float], doubtful: bool) -> None:
+    """A bar of 0.6 that is just missed, or a value that looks worse; not a bar that is missed by far."""
+    assert is_doubtful(row(bar=0.6), value, results(**stored)) is doubtful
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -252,3 +266,14 @@ def test_a_failure_has_its_status(bench: Bench, status: int) -> None:
 def test_the_check_is_a_small_part_of_a_streamed_call(bench: Bench) -> None:
     """At most 15 % of the client's CPU time for a tool call of 2 kB."""
     assert share(bench, rounds=5).value <= 0.15
+
+
+def test_what_the_user_has_set_does_not_reach_the_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables that change where requests go or what they carry are gone, and others stay."""
+    for name in ("OPENAI_BASE_URL", "AZURE_OPENAI_API_KEY", "LANGSMITH_TRACING", "https_proxy", "HARMLESS"):
+        monkeypatch.setenv(name, "fake")
+    # So that what is taken out comes back after the test.
+    for name in list(os.environ):
+        monkeypatch.setenv(name, os.environ[name])
+    clear_environment()
+    assert [name for name, value in os.environ.items() if value == "fake"] == ["HARMLESS"]
