@@ -30,7 +30,7 @@ class Comparison(NamedTuple):
     """How much the first costs, the other being 1."""
 
 
-def compare(one: Turn, other: Turn, *, rounds: int = 13, seconds: float = 0.06, runs: int = 0) -> Comparison:
+def compare(one: Turn, other: Turn, *, rounds: int = 11, seconds: float = 0.06, runs: int = 0) -> Comparison:
     """Return the medians over rounds in which both have a turn, after a warm-up.
 
     Args:
