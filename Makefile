@@ -5,7 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 # What has nothing to do with openai is tested once.
 INDEPENDENT := answers breaker corpus emulator history ledger otel role_composition roles_under_load sealed_http testing \
-	cli test_notebooks.py test_readme.py
+	cli test_notebooks.py test_readme.py \
+	$(addprefix chat_models/test_, clean_history.py correlation_ids.py egress.py event_loops.py event_stream.py \
+	hostile_answers.py leaving_early.py limits_of_a_call.py nothing_leaks.py polling.py retries.py secrets.py \
+	single_tool_calls.py timeouts.py waiting_for_tokens.py)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test check bench bench-store clean
