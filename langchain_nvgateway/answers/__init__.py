@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .contract import PLAIN, Contract, contract_of
+from .contract import PLAIN, Contract, asked_in, contract_in, contract_of
 from .holding import Hold, Holding
 from .messages import (
     answer_of,
@@ -26,8 +26,10 @@ __all__ = [
     "Hold",
     "Holding",
     "answer_of",
+    "asked_in",
     "calls_something",
     "check_answer",
+    "contract_in",
     "contract_of",
     "error_of",
     "flaw_in",

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from .schemas import Schema
 
-__all__ = ["PLAIN", "Choice", "Contract", "contract_of", "tools_of"]
+__all__ = ["PLAIN", "Choice", "Contract", "asked_in", "contract_in", "contract_of", "tools_of"]
 
 Choice = Literal["auto", "none", "required"]
 
@@ -58,12 +58,18 @@ def contract_of(request: Mapping[str, Any]) -> Contract:
         request: The request as it is sent, and `answer_schema` beside it: the schema that `response_format` does
             not name.
     """
-    asked = {name: request[name] for name in _ASKED if request.get(name)}
-    return _contract(json.dumps(asked, default=str)) if asked else PLAIN
+    asked = asked_in(request)
+    return contract_in(json.dumps(asked, default=str)) if asked else PLAIN
+
+
+def asked_in(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a request is about the form of its answer."""
+    return {name: request[name] for name in _ASKED if request.get(name)}
 
 
 @lru_cache(maxsize=256)
-def _contract(asked_text: str) -> Contract:
+def contract_in(asked_text: str) -> Contract:
+    """Return the contract in the JSON of what `asked_in` returns, for those who have it."""
     asked = json.loads(asked_text)
     choice, named = _choice(asked.get("tool_choice") or asked.get("function_call"))
     return Contract(

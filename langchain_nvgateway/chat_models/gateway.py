@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -139,8 +140,7 @@ class ChatNVGateway(SealedChatModel):
         base = (self.openai_api_base or "").rstrip("/")
         if self.route == "flat":
             return f"{base}/chat/completions"
-        version = quote(self.api_version or "", safe="")
-        return f"{base}/openai/deployments/{quote(model, safe='')}/chat/completions?api-version={version}"
+        return _deployment_url(base, model, self.api_version or "")
 
     def _service_headers(self, correlation_id: str) -> dict[str, str]:
         headers = {"correlationId": correlation_id}
@@ -149,6 +149,12 @@ class ChatNVGateway(SealedChatModel):
         if self.data_source:
             headers["dataSource"] = self.data_source
         return headers
+
+
+@lru_cache(maxsize=64)
+def _deployment_url(base: str, model: str, version: str) -> str:
+    place = f"{base}/openai/deployments/{quote(model, safe='')}/chat/completions"
+    return f"{place}?api-version={quote(version, safe='')}"
 
 
 def _one_of(setting: str, value: str | None, allowed: tuple[str | None, ...]) -> None:

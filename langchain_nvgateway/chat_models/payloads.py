@@ -6,14 +6,16 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from openai.lib._parsing._completions import type_to_response_format_param
 
-from ..answers import PLAIN, Contract, contract_of, schema_of
+from ..answers import PLAIN, Contract, asked_in, contract_in, contract_of, schema_of
 from ..errors import ConfigurationError
 
-__all__ = ["RequestParts", "is_reasoning_model", "request_parts"]
+__all__ = ["RequestParts", "is_reasoning_model", "request_parts", "with_query"]
 
 _REASONING = re.compile(r"^(o\d|gpt-5(?!-chat))", re.IGNORECASE)
 
@@ -27,6 +29,7 @@ _REFUSED_BY_REASONING = (
     "top_logprobs",
     "logit_bias",
 )
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 §5.6.2
 _ABOUT_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 _OWN_HEADERS = frozenset(
@@ -78,7 +81,7 @@ def request_parts(payload: dict[str, Any], *, headers: Mapping[str, Any], query:
         # Services want each field in the answer, where the class has defaults for some.
         answer_schema = answer_schema or schema_of(schema)
         payload["response_format"] = type_to_response_format_param(schema)
-    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    text, contract = _written(payload, answer_schema)
     return RequestParts(
         model=str(payload.get("model", "")),
         # A lone surrogate is no character and has no encoding; `?` is what it is shown as.
@@ -87,8 +90,26 @@ def request_parts(payload: dict[str, Any], *, headers: Mapping[str, Any], query:
         query=own_query,
         limits=limits,
         schema=schema if isinstance(schema, type) else None,
-        contract=contract_of({**payload, "answer_schema": answer_schema}),
+        contract=contract,
     )
+
+
+def _written(payload: dict[str, Any], answer_schema: Any) -> tuple[str, Contract]:
+    """Return the JSON of a payload, and what it asks of the answer; tools are long, and written once for both."""
+    asked = asked_in(payload)
+    if not asked or answer_schema:
+        return _JSON.encode(payload), contract_of({**asked, "answer_schema": answer_schema})
+    asked_text = _JSON.encode(asked)
+    rest = _JSON.encode({name: value for name, value in payload.items() if name not in asked})
+    return (asked_text if rest == "{}" else f"{rest[:-1]},{asked_text[1:]}"), contract_in(asked_text)
+
+
+@lru_cache(maxsize=64)
+def with_query(url: str, query: tuple[tuple[str, str], ...]) -> str:
+    """Return a URL with query parameters beside its own, which win."""
+    place, _, own = url.partition("?")
+    text = urlencode({**dict(query), **dict(parse_qsl(own))})
+    return f"{place}?{text}" if text else place
 
 
 def _headers(given: Mapping[str, Any]) -> dict[str, str]:

@@ -10,16 +10,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, 
 from contextlib import aclosing, closing
 from difflib import get_close_matches
 from functools import lru_cache, partial
-from typing import Any, ClassVar, Self
-from urllib.parse import parse_qsl, urlencode
+from typing import Any, ClassVar, Self, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import LanguageModelInput
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.prompt_values import ChatPromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
-from langchain_openai.chat_models.base import BaseChatOpenAI
 from pydantic import Field, PrivateAttr, model_validator
 
 from ..answers import schema_of
@@ -35,9 +34,10 @@ from .chunk_reader import OpenStream
 from .correlation import awithin_call, call_of, correlation_id_of, with_run_id, within_call
 from .credentials import Credential
 from .learned import learn_single_tool_call, takes_single_tool_call
-from .payloads import RequestParts, request_parts
+from .payloads import RequestParts, request_parts, with_query
 from .request_path import RequestPath
 from .token_counts import OfflineTokenCounts
+from .unwatched import UnwatchedCalls, with_signature
 
 __all__ = ["SealedChatModel"]
 
@@ -61,7 +61,7 @@ def _shared_http(urls: frozenset[str]) -> SealedHTTP:
     return SealedHTTP(urls)
 
 
-class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
+class SealedChatModel(OfflineTokenCounts, UnwatchedCalls):
     """What `ChatNVGateway` and `ChatNIM` have in common."""
 
     request_timeout: Any = Field(default=180.0, alias="timeout")
@@ -156,6 +156,7 @@ class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
 
     # -- LangChain's entry points ----------------------------------------------------------------------------
 
+    @with_signature
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -168,6 +169,7 @@ class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
         assert isinstance(completion, Completion)
         return chat_result(self, completion, parts)
 
+    @with_signature
     async def _agenerate(
         self,
         messages: list[BaseMessage],
@@ -310,7 +312,7 @@ class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
             model = str(kwargs.get("model", self.model_name))
             single = self.single_tool_call or takes_single_tool_call(self._url(model), model)
             dialect = dialect_of(self.provider, single_tool_call=single)
-            input_ = cleaned(self._convert_input(input_).to_messages(), dialect)
+            input_ = _as_prompt(cleaned(_messages_in(self, input_), dialect))
         payload: dict[str, Any] = super()._get_request_payload(input_, stop=stop, **kwargs)
         return payload
 
@@ -335,9 +337,6 @@ class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
             if (payload.get("n") or 1) > 1:
                 msg = "A stream has one answer; leave out n, or use invoke."
                 raise ConfigurationError(msg, setting="n")
-        url, _, own_query = self._url(parts.model).partition("?")
-        query = urlencode({**parts.query, **dict(parse_qsl(own_query))})
-        url = f"{url}?{query}" if query else url
         headers = {
             **parts.headers,
             "content-type": "application/json",
@@ -347,7 +346,7 @@ class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
         plan = CallPlan(
             service=self.service,
             model=parts.model,
-            url=url,
+            url=with_query(self._url(parts.model), tuple(parts.query.items())),
             headers=headers,
             body=parts.body,
             correlation_id=correlation_id,
@@ -381,8 +380,8 @@ class SealedChatModel(OfflineTokenCounts, BaseChatOpenAI):
 
     def _seconds(self, name: str, parts: RequestParts) -> float:
         """Return a limit of a call in seconds: the call's own, or the model's."""
-        own = {"timeout": self.request_timeout, "first_token_timeout": self.first_token_timeout}
-        limit = {**own, **parts.limits}[name]
+        own = self.request_timeout if name == "timeout" else self.first_token_timeout
+        limit = parts.limits.get(name, own)
         return NO_LIMIT_SECONDS if limit is None else _positive(limit, name)
 
     def _longest_gap(self, parts: RequestParts) -> float:
@@ -412,6 +411,18 @@ def _positive(value: Any, setting: str) -> float:
         msg = f"{setting} is {value!r}; give a number of seconds above 0, or None for no limit."
         raise ConfigurationError(msg, setting=setting)
     return float(value)
+
+
+def _messages_in(model: BaseChatModel, input_: LanguageModelInput) -> list[BaseMessage]:
+    """Return the messages of an input, which mostly are what it is; LangChain would check each of them again."""
+    if isinstance(input_, list) and all(isinstance(message, BaseMessage) for message in input_):
+        return cast("list[BaseMessage]", input_)
+    return model._convert_input(input_).to_messages()
+
+
+def _as_prompt(messages: list[BaseMessage]) -> ChatPromptValue:
+    """Return messages in the form that LangChain does not check again."""
+    return ChatPromptValue.model_construct(messages=messages)
 
 
 def _rebuilt(cls: type[SealedChatModel], given: dict[str, Any]) -> SealedChatModel:

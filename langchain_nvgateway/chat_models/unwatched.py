@@ -1,0 +1,160 @@
+"""Calls at which nobody looks on: what LangChain would tell handlers of them is not even put together.
+
+For each call LangChain collects what traces show: parameters, metadata, messages, results. Where there is no handler,
+all that a call needs of that is a run id and the metadata.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any, TypeVar
+
+from langchain_core.callbacks import (
+    AsyncCallbackManager,
+    AsyncCallbackManagerForLLMRun,
+    BaseCallbackHandler,
+    BaseCallbackManager,
+    CallbackManager,
+    CallbackManagerForLLMRun,
+    Callbacks,
+)
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models import chat_models as langchain
+from langchain_core.language_models._utils import _normalize_messages
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatResult
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import ensure_config
+from langchain_core.utils.uuid import uuid7
+from langchain_openai.chat_models.base import BaseChatOpenAI
+
+__all__ = ["AsyncUnwatchedManager", "UnwatchedCalls", "UnwatchedManager", "with_signature"]
+
+MethodT = TypeVar("MethodT", bound=Callable[..., Any])
+RunT = TypeVar("RunT", CallbackManagerForLLMRun, AsyncCallbackManagerForLLMRun)
+
+_OF_GENERATE = frozenset({"callbacks", "tags", "metadata", "run_name", "run_id"})
+"""What LangChain gives its own `generate`, and refuses as keyword arguments of a call."""
+
+_OF_TRACES = frozenset({"ls_structured_output_format", "structured_output_format"})
+"""Keyword arguments that LangChain shows in traces and does not hand on."""
+
+
+class UnwatchedManager(CallbackManager):
+    """Says that LangChain has been asked already who looks on at a call, and that nobody does."""
+
+
+class AsyncUnwatchedManager(AsyncCallbackManager):
+    """Does what `UnwatchedManager` does."""
+
+
+class UnwatchedCalls(BaseChatOpenAI):
+    """`invoke` and `ainvoke` of a chat model, which take LangChain's long way only where somebody looks on."""
+
+    def invoke(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """Return the answer to `input`."""
+        config = ensure_config(config)
+        run = _unwatched_run(self, config, kwargs, CallbackManagerForLLMRun)
+        if run is None:
+            return super().invoke(input, config, stop=stop, **kwargs)
+        messages, kwargs = self._converted(input), _without(_OF_TRACES, kwargs)
+        return _answer_in(self._generate_with_cache(messages, stop=stop, run_manager=run, **kwargs))
+
+    async def ainvoke(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """Return the answer to `input`."""
+        config = ensure_config(config)
+        run = _unwatched_run(self, config, kwargs, AsyncCallbackManagerForLLMRun)
+        if run is None:
+            return await super().ainvoke(input, config, stop=stop, **kwargs)
+        messages, kwargs = self._converted(input), _without(_OF_TRACES, kwargs)
+        return _answer_in(await self._agenerate_with_cache(messages, stop=stop, run_manager=run, **kwargs))
+
+    def _converted(self, input: LanguageModelInput) -> list[BaseMessage]:
+        return _normalize_messages(self._convert_input(input).to_messages())
+
+
+def with_signature(method: MethodT) -> MethodT:
+    """Keep a method's signature at hand: LangChain asks for that of `_generate` in each call."""
+    method.__dict__["__signature__"] = inspect.signature(method)
+    return method
+
+
+def _unwatched_run(
+    model: BaseChatModel, config: RunnableConfig, kwargs: dict[str, Any], run_class: type[RunT]
+) -> RunT | None:
+    """Return the run of a call that nobody is told of; `None` if somebody is, or LangChain has to decide.
+
+    Args:
+        model: The model.
+        config: Config of the call, complete as `ensure_config` makes it.
+        kwargs: Keyword arguments of the call.
+        run_class: The kind of run, sync or async.
+    """
+    given, metadata = config.get("callbacks"), config.get("metadata")
+    if _handlers_in(given) or model.callbacks or model.verbose:
+        return None
+    if not _OF_GENERATE.isdisjoint(kwargs) or not _is_as_made(type(model)):
+        return None
+    if isinstance(given, UnwatchedManager | AsyncUnwatchedManager):
+        manager: BaseCallbackManager = given
+        metadata = {**manager.metadata, **(metadata or {}), **(model.metadata or {})}
+    else:
+        manager = CallbackManager.configure(given, inheritable_metadata=metadata, local_metadata=model.metadata)
+        metadata = manager.metadata
+        if manager.handlers:
+            return None
+    return run_class(
+        run_id=config.get("run_id") or uuid7(),
+        handlers=[],
+        inheritable_handlers=[],
+        parent_run_id=manager.parent_run_id,
+        metadata=metadata,
+    )
+
+
+def _handlers_in(callbacks: Callbacks) -> list[BaseCallbackHandler]:
+    return callbacks.handlers if isinstance(callbacks, BaseCallbackManager) else callbacks or []
+
+
+def _is_as_made(kind: type[BaseChatModel]) -> bool:
+    """Whether LangChain's long way is LangChain's own: subclasses and tracing libraries put theirs in its place."""
+    methods = (
+        BaseChatModel.invoke,
+        BaseChatModel.ainvoke,
+        kind.generate_prompt,
+        kind.agenerate_prompt,
+        kind.generate,
+        kind.agenerate,
+    )
+    return all(type(method) is FunctionType and method.__globals__ is _LANGCHAIN for method in methods)
+
+
+_LANGCHAIN = vars(langchain)
+
+
+def _without(names: frozenset[str], kwargs: dict[str, Any]) -> dict[str, Any]:
+    if names.isdisjoint(kwargs):
+        return kwargs
+    return {name: value for name, value in kwargs.items() if name not in names}
+
+
+def _answer_in(result: ChatResult) -> AIMessage:
+    message = result.generations[0].message
+    assert isinstance(message, AIMessage)
+    return message
