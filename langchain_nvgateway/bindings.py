@@ -38,7 +38,7 @@ class Attached:
 
     def contract_with(self, kwargs: dict[str, Any]) -> Contract | None:
         """Return the contract of a call with these keyword arguments, which may name tools or a schema of their own."""
-        if self.contract is None or not any(kwargs.get(name) for name in (*_STRICT_KWARGS, "tool_choice")):
+        if self.contract is None or not (kwargs and any(map(kwargs.get, (*_STRICT_KWARGS, "tool_choice")))):
             return self.contract
         own = contract_of({**kwargs, **_choice(kwargs.get("tool_choice"))})
         are_all_known = all(isinstance(tool, dict) for tool in kwargs.get("tools") or ())
@@ -80,7 +80,7 @@ class Binding:
 
     def is_strict_with(self, kwargs: dict[str, Any]) -> bool:
         """Whether answers have to be more than text, in a call with these keyword arguments."""
-        return self.is_strict or any(kwargs.get(name) for name in _STRICT_KWARGS)
+        return self.is_strict or (bool(kwargs) and any(map(kwargs.get, _STRICT_KWARGS)))
 
     def _attach(self, chat_model: BaseChatModel) -> Attached:
         raise NotImplementedError

@@ -8,7 +8,6 @@ from contextlib import aclosing, closing
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_core.callbacks.manager import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import patch_config
@@ -18,17 +17,14 @@ from .answers import Hold, check_answer, with_call_ids
 from .attempt_runs import traced
 from .bindings import Binding, SchemaBinding
 from .message_stream import MessageStream
-from .role_runs import Surrounding, astream_within, stream_within
+from .role_runs import Run, Surrounding, astream_within, stream_within, unwatched_config
 from .routing import Route, Turn
 from .stream_watch import StreamWatch
 
 __all__ = ["RoleCall"]
 
-Run = CallbackManagerForChainRun | AsyncCallbackManagerForChainRun | None
-"""The role's run in LangChain's callbacks; `None` if somebody else has begun one."""
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RoleCall:
     """A call and its way through the legs."""
 
@@ -45,7 +41,7 @@ class RoleCall:
     silence_seconds: float
     """How long a stream may pause once its reader has seen something."""
 
-    def answer(self, run: Run) -> Any:
+    def answer(self, run: Run | None) -> Any:
         """Return the answer, or the object in it, of the first leg that gives a usable one.
 
         Raises:
@@ -54,10 +50,10 @@ class RoleCall:
         while True:
             turn = self.route.next_turn()
             config, messages = self._watched_config(run, turn)
-            watch = self._watch(turn, self._hold_within(messages))
+            watch = self._watch_of_whole(turn, run, messages)
             failure: BaseException
             try:
-                raw = self._asked(turn, run, config, watch, messages)
+                raw = self._asked(turn, config, watch, messages)
                 if not isinstance(self.binding, SchemaBinding):
                     return self._told(turn, raw, watch, messages)
                 parsed = None
@@ -74,16 +70,16 @@ class RoleCall:
             finally:
                 del failure  # An error that holds the frame that holds the error would wait for the collector.
 
-    async def aanswer(self, run: Run) -> Any:
+    async def aanswer(self, run: Run | None) -> Any:
         """Do what `answer` does; the time limit cuts any leg."""
         while True:
             turn = self.route.next_turn()
             config, messages = self._watched_config(run, turn)
-            watch = self._watch(turn, self._hold_within(messages))
+            watch = self._watch_of_whole(turn, run, messages)
             failure: BaseException
             try:
                 async with asyncio.timeout(self.route.seconds_left()):
-                    raw = await self._aasked(turn, run, config, watch, messages)
+                    raw = await self._aasked(turn, config, watch, messages)
                 if not isinstance(self.binding, SchemaBinding):
                     return self._told(turn, raw, watch, messages)
                 parsed = None
@@ -99,7 +95,7 @@ class RoleCall:
             finally:
                 del failure  # An error that holds the frame that holds the error would wait for the collector.
 
-    def chunks(self, run: Run) -> Generator[AIMessageChunk, None, None]:
+    def chunks(self, run: Run | None) -> Generator[AIMessageChunk, None, None]:
         """Yield the chunks of the first leg whose stream begins well; never of two.
 
         Raises:
@@ -140,7 +136,7 @@ class RoleCall:
             finally:
                 del failure
 
-    async def achunks(self, run: Run) -> AsyncGenerator[AIMessageChunk, None]:
+    async def achunks(self, run: Run | None) -> AsyncGenerator[AIMessageChunk, None]:
         """Do what `chunks` does; the time limit cuts any leg."""
         while True:
             turn = self.route.next_turn()
@@ -204,10 +200,10 @@ class RoleCall:
     # Somebody may want to see the tokens of an answer that nobody streams. LangChain would add its chunks up, whether
     # or not the stream was cut, and complete the arguments of its calls by guessing; so that is done here.
 
-    def _asked(self, turn: Turn, run: Run, config: RunnableConfig, watch: StreamWatch, messages: MessageStream) -> Any:
+    def _asked(self, turn: Turn, config: RunnableConfig, watch: StreamWatch | None, messages: MessageStream) -> Any:
         """Return the checked answer of a leg."""
         runnable, kwargs = turn.attached.runnable, self._kwargs(turn)
-        if not _is_streamed(turn, run):
+        if watch is None:
             with Surrounding(config):
                 return self._checked(turn, runnable.invoke(turn.leg.conversation(self.messages), config, **kwargs))
         failure = None
@@ -223,11 +219,11 @@ class RoleCall:
         return watch.whole(failure)
 
     async def _aasked(
-        self, turn: Turn, run: Run, config: RunnableConfig, watch: StreamWatch, messages: MessageStream
+        self, turn: Turn, config: RunnableConfig, watch: StreamWatch | None, messages: MessageStream
     ) -> Any:
         """Do what `_asked` does."""
         runnable, kwargs = turn.attached.runnable, self._kwargs(turn)
-        if not _is_streamed(turn, run):
+        if watch is None:
             with Surrounding(config):
                 return self._checked(
                     turn, await runnable.ainvoke(turn.leg.conversation(self.messages), config, **kwargs)
@@ -243,6 +239,10 @@ class RoleCall:
         turn.usage = watch.usage
         return watch.whole(failure)
 
+    def _watch_of_whole(self, turn: Turn, run: Run | None, messages: MessageStream) -> StreamWatch | None:
+        """Return what watches the stream of an answer that is asked for as a whole, `None` if it comes as a whole."""
+        return self._watch(turn, self._hold_within(messages)) if _is_streamed(turn, run) else None
+
     def _watch(self, turn: Turn, hold: Hold) -> StreamWatch:
         return StreamWatch(hold, turn.attached.contract_with(self.kwargs))
 
@@ -254,11 +254,11 @@ class RoleCall:
         check_answer(raw, contract)
         return with_call_ids(raw)
 
-    def _told(self, turn: Turn, raw: Any, watch: StreamWatch, messages: MessageStream) -> Any:
+    def _told(self, turn: Turn, raw: Any, watch: StreamWatch | None, messages: MessageStream) -> Any:
         """Count a usable answer, let those see it who look on, and return it with what it says about itself."""
         metadata = self.route.answered(turn)
         answer = _signed(raw, metadata)
-        if messages.is_watched:
+        if watch and messages.is_watched:
             messages.end(watch.rest(metadata), answer)
         return answer
 
@@ -266,10 +266,12 @@ class RoleCall:
         """What of an answer is held back that is asked for as a whole; an object is parsed before anybody sees it."""
         return self.hold if messages.is_watched and not isinstance(self.binding, SchemaBinding) else "all"
 
-    def _watched_config(self, run: Run, turn: Turn) -> tuple[RunnableConfig, MessageStream]:
+    def _watched_config(self, run: Run | None, turn: Turn) -> tuple[RunnableConfig, MessageStream]:
         """Return the config of a leg's call, and what LangGraph shows of it."""
         if run is None:
             config: RunnableConfig = {**self.config, "callbacks": []}
+        elif not run.handlers:
+            config = unwatched_config(self.config, run)
         else:
             config, attempt = traced(patch_config(self.config, callbacks=run.get_child()), self.route.role, turn.leg)
             turn.on_end = attempt.end if attempt else None
@@ -283,9 +285,10 @@ class RoleCall:
         return {**self.kwargs, **limits}
 
 
-def _is_streamed(turn: Turn, run: Run) -> bool:
+def _is_streamed(turn: Turn, run: Run | None) -> bool:
     """Whether LangChain would stream the leg's answer although the whole is asked for."""
-    wants_tokens = run is not None and any(isinstance(handler, _StreamingCallbackHandler) for handler in run.handlers)
+    handlers = run.handlers if run else ()
+    wants_tokens = any(isinstance(handler, _StreamingCallbackHandler) for handler in handlers)
     return wants_tokens or getattr(turn.leg.chat_model, "streaming", None) is True
 
 

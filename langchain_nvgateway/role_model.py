@@ -23,6 +23,7 @@ from pydantic import Field
 
 from .answers import Hold
 from .bindings import Binding, PlainBinding, SchemaBinding, ToolBinding
+from .chat_models.inputs import messages_in
 from .errors import ConfigurationError
 from .retried import RetriedRole
 from .role_call import RoleCall
@@ -186,7 +187,8 @@ class RoleModel(RoutedChatModel):
         except BaseException as error:
             await run.on_chain_error(error)
             raise
-        await run.on_chain_end(result)
+        if run.handlers:
+            await run.on_chain_end(result)
         return result
 
     def stream(
@@ -216,7 +218,8 @@ class RoleModel(RoutedChatModel):
         except BaseException as error:
             run.on_chain_error(error)
             raise
-        run.on_chain_end(whole(run, seen))
+        if run.handlers:
+            run.on_chain_end(whole(seen))
 
     async def astream(
         self,
@@ -238,7 +241,8 @@ class RoleModel(RoutedChatModel):
         except BaseException as error:
             await run.on_chain_error(error)
             raise
-        await run.on_chain_end(whole(run, seen))
+        if run.handlers:
+            await run.on_chain_end(whole(seen))
 
     def _quiet_call(self, messages: list[BaseMessage], stop: list[str] | None, **kwargs: Any) -> RoleCall:
         return self._call(messages, None, stop=stop, **kwargs)
@@ -254,7 +258,8 @@ class RoleModel(RoutedChatModel):
         # One id for the call at every leg, in the Gateway's audit log as in the trace.
         config["metadata"] = {"correlation_id": str(run_id), **(config.get("metadata") or {})}
         kwargs = {**plan.kwargs, **self.bound_kwargs, **kwargs}
-        _check_kwargs(self.role, kwargs)
+        if kwargs:
+            _check_kwargs(self.role, kwargs)
         if stop is not None:
             kwargs["stop"] = stop
         seconds = _limit(kwargs.pop("timeout", None), self.source.request_timeout)
@@ -268,7 +273,7 @@ class RoleModel(RoutedChatModel):
             tell=self.source.tell,
             record=self.source.record,
         )
-        messages = self._convert_input(input).to_messages()
+        messages = messages_in(self, input)
         return RoleCall(route, self.binding, messages, kwargs, config, self.hold, seconds)
 
 

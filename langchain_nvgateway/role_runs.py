@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import aclosing, closing, suppress
 from contextvars import Token
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
+from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.callbacks.manager import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import add_ai_message_chunks
@@ -17,25 +18,67 @@ from langchain_core.runnables.config import (
     var_child_runnable_config,
 )
 from langchain_core.tracers._streaming import _StreamingCallbackHandler
+from langchain_core.utils.uuid import uuid7
 
-__all__ = ["Surrounding", "astart_run", "astream_within", "atapped", "start_run", "stream_within", "tapped", "whole"]
+from .chat_models.unwatched import AsyncUnwatchedManager, UnwatchedManager, unwatched_manager
+
+__all__ = [
+    "Run",
+    "Surrounding",
+    "astart_run",
+    "astream_within",
+    "atapped",
+    "start_run",
+    "stream_within",
+    "tapped",
+    "unwatched_config",
+    "whole",
+]
+
+Run = CallbackManagerForChainRun | AsyncCallbackManagerForChainRun
+"""The run of a role in LangChain's callbacks."""
+
+RunT = TypeVar("RunT", CallbackManagerForChainRun, AsyncCallbackManagerForChainRun)
 
 
 def start_run(role: str, input: Any, config: RunnableConfig) -> CallbackManagerForChainRun:
     """Begin the run of a call."""
+    if unwatched := unwatched_manager(config.get("callbacks")):
+        return _untold(CallbackManagerForChainRun, config, unwatched)
     manager = get_callback_manager_for_config(config)
     return manager.on_chain_start(None, input, name=_name(role, config), run_id=config.get("run_id"))
 
 
 async def astart_run(role: str, input: Any, config: RunnableConfig) -> AsyncCallbackManagerForChainRun:
     """Do what `start_run` does."""
+    if unwatched := unwatched_manager(config.get("callbacks")):
+        return _untold(AsyncCallbackManagerForChainRun, config, unwatched)
     manager = get_async_callback_manager_for_config(config)
     return await manager.on_chain_start(None, input, name=_name(role, config), run_id=config.get("run_id"))
 
 
-def whole(run: Any, seen: list[AIMessageChunk]) -> AIMessageChunk | None:
-    """Return the whole answer for those who trace the run; adding it up would be wasted on nobody."""
-    return add_ai_message_chunks(*seen) if seen and run.handlers else None
+def unwatched_config(config: RunnableConfig, run: Run) -> RunnableConfig:
+    """Return the config for a leg's call in a run that nobody looks on at; the leg need not find that out again."""
+    kind = AsyncUnwatchedManager if isinstance(run, AsyncCallbackManagerForChainRun) else UnwatchedManager
+    manager = kind(
+        handlers=[],
+        parent_run_id=run.run_id,
+        tags=run.inheritable_tags.copy(),
+        inheritable_tags=run.inheritable_tags,
+        metadata=run.inheritable_metadata.copy(),
+        inheritable_metadata=run.inheritable_metadata,
+    )
+    of_leg = config.copy()
+    of_leg["callbacks"] = manager
+    # The role's own, which LangChain leaves out for a child too.
+    of_leg.pop("run_name", None)
+    of_leg.pop("run_id", None)
+    return of_leg
+
+
+def whole(seen: list[AIMessageChunk]) -> AIMessageChunk | None:
+    """Return the whole answer for those who trace the run."""
+    return add_ai_message_chunks(*seen) if seen else None
 
 
 def tapped(run: CallbackManagerForChainRun, chunks: Iterator[AIMessageChunk]) -> Iterator[AIMessageChunk]:
@@ -101,6 +144,18 @@ async def astream_within(config: RunnableConfig, messages: AsyncIterator[AIMessa
             if message is None:
                 return
             yield message
+
+
+def _untold(kind: type[RunT], config: RunnableConfig, inherited: BaseCallbackManager) -> RunT:
+    """Return a run that nobody is told of; tags and metadata of the config are with the legs in any case."""
+    return kind(
+        run_id=config["run_id"] or uuid7(),
+        handlers=[],
+        inheritable_handlers=[],
+        parent_run_id=inherited.parent_run_id,
+        inheritable_tags=inherited.inheritable_tags,
+        inheritable_metadata=inherited.inheritable_metadata,
+    )
 
 
 def _name(role: str, config: RunnableConfig) -> str:

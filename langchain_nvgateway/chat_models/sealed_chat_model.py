@@ -10,14 +10,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, 
 from contextlib import aclosing, closing
 from difflib import get_close_matches
 from functools import lru_cache, partial
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.prompt_values import ChatPromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -33,6 +32,7 @@ from .call_flow import CallPlan, Completion
 from .chunk_reader import OpenStream
 from .correlation import awithin_call, call_of, correlation_id_of, with_run_id, within_call
 from .credentials import Credential
+from .inputs import messages_in, prompt_of
 from .learned import learn_single_tool_call, takes_single_tool_call
 from .payloads import RequestParts, request_parts, with_query
 from .request_path import RequestPath
@@ -312,7 +312,7 @@ class SealedChatModel(OfflineTokenCounts, UnwatchedCalls):
             model = str(kwargs.get("model", self.model_name))
             single = self.single_tool_call or takes_single_tool_call(self._url(model), model)
             dialect = dialect_of(self.provider, single_tool_call=single)
-            input_ = _as_prompt(cleaned(_messages_in(self, input_), dialect))
+            input_ = prompt_of(cleaned(messages_in(self, input_), dialect))
         payload: dict[str, Any] = super()._get_request_payload(input_, stop=stop, **kwargs)
         return payload
 
@@ -411,18 +411,6 @@ def _positive(value: Any, setting: str) -> float:
         msg = f"{setting} is {value!r}; give a number of seconds above 0, or None for no limit."
         raise ConfigurationError(msg, setting=setting)
     return float(value)
-
-
-def _messages_in(model: BaseChatModel, input_: LanguageModelInput) -> list[BaseMessage]:
-    """Return the messages of an input, which mostly are what it is; LangChain would check each of them again."""
-    if isinstance(input_, list) and all(isinstance(message, BaseMessage) for message in input_):
-        return cast("list[BaseMessage]", input_)
-    return model._convert_input(input_).to_messages()
-
-
-def _as_prompt(messages: list[BaseMessage]) -> ChatPromptValue:
-    """Return messages in the form that LangChain does not check again."""
-    return ChatPromptValue.model_construct(messages=messages)
 
 
 def _rebuilt(cls: type[SealedChatModel], given: dict[str, Any]) -> SealedChatModel:

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from langchain_core.callbacks import (
     AsyncCallbackManager,
     AsyncCallbackManagerForLLMRun,
-    BaseCallbackHandler,
     BaseCallbackManager,
     CallbackManager,
     CallbackManagerForLLMRun,
@@ -30,7 +29,9 @@ from langchain_core.runnables.config import ensure_config
 from langchain_core.utils.uuid import uuid7
 from langchain_openai.chat_models.base import BaseChatOpenAI
 
-__all__ = ["AsyncUnwatchedManager", "UnwatchedCalls", "UnwatchedManager", "with_signature"]
+from .inputs import messages_in
+
+__all__ = ["AsyncUnwatchedManager", "UnwatchedCalls", "UnwatchedManager", "unwatched_manager", "with_signature"]
 
 MethodT = TypeVar("MethodT", bound=Callable[..., Any])
 RunT = TypeVar("RunT", CallbackManagerForLLMRun, AsyncCallbackManagerForLLMRun)
@@ -48,6 +49,23 @@ class UnwatchedManager(CallbackManager):
 
 class AsyncUnwatchedManager(AsyncCallbackManager):
     """Does what `UnwatchedManager` does."""
+
+
+def unwatched_manager(callbacks: Callbacks) -> BaseCallbackManager | None:
+    """Return what a call inherits at which nobody looks on; `None` if somebody does.
+
+    Args:
+        callbacks: Those of the call's config; others may look on by way of the environment or of context variables.
+    """
+    if isinstance(callbacks, BaseCallbackManager):
+        if callbacks.handlers:
+            return None
+        if isinstance(callbacks, UnwatchedManager | AsyncUnwatchedManager):
+            return callbacks
+    elif callbacks:
+        return None
+    manager = CallbackManager.configure(callbacks)
+    return None if manager.handlers else manager
 
 
 class UnwatchedCalls(BaseChatOpenAI):
@@ -86,7 +104,7 @@ class UnwatchedCalls(BaseChatOpenAI):
         return _answer_in(await self._agenerate_with_cache(messages, stop=stop, run_manager=run, **kwargs))
 
     def _converted(self, input: LanguageModelInput) -> list[BaseMessage]:
-        return _normalize_messages(self._convert_input(input).to_messages())
+        return _normalize_messages(messages_in(self, input))
 
 
 def with_signature(method: MethodT) -> MethodT:
@@ -106,30 +124,18 @@ def _unwatched_run(
         kwargs: Keyword arguments of the call.
         run_class: The kind of run, sync or async.
     """
-    given, metadata = config.get("callbacks"), config.get("metadata")
-    if _handlers_in(given) or model.callbacks or model.verbose:
+    if model.callbacks or model.verbose or not _OF_GENERATE.isdisjoint(kwargs) or not _is_as_made(type(model)):
         return None
-    if not _OF_GENERATE.isdisjoint(kwargs) or not _is_as_made(type(model)):
+    manager = unwatched_manager(config.get("callbacks"))
+    if manager is None:
         return None
-    if isinstance(given, UnwatchedManager | AsyncUnwatchedManager):
-        manager: BaseCallbackManager = given
-        metadata = {**manager.metadata, **(metadata or {}), **(model.metadata or {})}
-    else:
-        manager = CallbackManager.configure(given, inheritable_metadata=metadata, local_metadata=model.metadata)
-        metadata = manager.metadata
-        if manager.handlers:
-            return None
     return run_class(
         run_id=config.get("run_id") or uuid7(),
         handlers=[],
         inheritable_handlers=[],
         parent_run_id=manager.parent_run_id,
-        metadata=metadata,
+        metadata={**manager.metadata, **(config.get("metadata") or {}), **(model.metadata or {})},
     )
-
-
-def _handlers_in(callbacks: Callbacks) -> list[BaseCallbackHandler]:
-    return callbacks.handlers if isinstance(callbacks, BaseCallbackManager) else callbacks or []
 
 
 def _is_as_made(kind: type[BaseChatModel]) -> bool:
