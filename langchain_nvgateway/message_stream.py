@@ -60,20 +60,17 @@ class MessageStream:
     def __init__(self, config: RunnableConfig, *, role_config: RunnableConfig) -> None:
         self._role_config = role_config
         self._gate: _Gate | None = None
+        self.is_watched = False
+        """Whether somebody may be looking on."""
         self._message_id: str | None = None
         self._is_shown = False
         manager = config.get("callbacks")
         if isinstance(manager, BaseCallbackManager):
             watching = [handler for handler in manager.handlers if _is_message_stream(handler)]
             if watching:
-                self._gate = _Gate(watching)
+                self._gate, self.is_watched = _Gate(watching), True
                 others = [handler for handler in manager.handlers if handler not in watching]
                 manager.set_handlers([self._gate, *others])
-
-    @property
-    def is_watched(self) -> bool:
-        """Whether somebody may be looking on."""
-        return self._gate is not None
 
     def with_one_id(self, message: MessageT) -> MessageT:
         """Return a chunk with the id of the leg's first one: vendors name some chunks and not others."""

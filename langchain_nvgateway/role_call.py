@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.runnables import RunnableConfig
@@ -17,6 +17,7 @@ from .answers import Hold, check_answer, with_call_ids
 from .attempt_runs import traced
 from .bindings import Binding, SchemaBinding
 from .message_stream import MessageStream
+from .pauses import Pauses
 from .role_runs import Run, Surrounding, astream_within, stream_within, unwatched_config
 from .routing import Route, Turn
 from .stream_watch import StreamWatch
@@ -117,7 +118,8 @@ class RoleCall:
                         if not watch.has_shown:
                             self.route.check_time()
                         for chunk in watch.add(messages.with_one_id(message)):
-                            messages.show([chunk])
+                            if messages.is_watched:
+                                messages.show([chunk])
                             is_with_reader = True
                             yield chunk
                             is_with_reader = False
@@ -148,15 +150,17 @@ class RoleCall:
                 stream = turn.attached.runnable.astream(
                     turn.leg.conversation(self.messages), config, **self._stream_kwargs(turn)
                 )
-                async with aclosing(astream_within(config, stream)) as said:
+                surrounding = Surrounding(config)
+                async with aclosing(cast("AsyncGenerator[AIMessage, None]", stream)) as said, Pauses() as pauses:
                     while True:
                         seconds = self.silence_seconds if watch.has_shown else self.route.seconds_left()
-                        async with asyncio.timeout(seconds):
-                            message = await anext(said, None)
+                        with surrounding:
+                            message = await pauses.wait(anext(said, None), seconds)
                         if message is None:
                             break
                         for chunk in watch.add(messages.with_one_id(message)):
-                            messages.show([chunk])
+                            if messages.is_watched:
+                                messages.show([chunk])
                             is_with_reader = True
                             yield chunk
                             is_with_reader = False

@@ -127,8 +127,11 @@ def stream_within(config: RunnableConfig, messages: Iterator[AIMessage]) -> Gene
     surrounding = Surrounding(config)
     with closing(cast("Generator[AIMessage, None, None]", messages)):
         while True:
-            with surrounding:
+            if var_child_runnable_config.get() is None:  # As `surrounding` would find out as well.
                 message = next(messages, None)
+            else:
+                with surrounding:
+                    message = next(messages, None)
             if message is None:
                 return
             yield message

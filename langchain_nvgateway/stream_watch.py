@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from langchain_core.messages.ai import UsageMetadata, add_ai_message_chunks, add_usage
@@ -15,6 +15,8 @@ from .failures import failure_of
 __all__ = ["StreamWatch"]
 
 _MARKERS = ("finish_reason", "stop_reason", "done_reason")
+_TELLING = frozenset({*_MARKERS, "nvgateway"})
+"""Metadata of a chunk that matter here."""
 
 
 class StreamWatch:
@@ -43,6 +45,8 @@ class StreamWatch:
 
     def add(self, message: AIMessage) -> list[AIMessageChunk]:
         """Take a chunk, or a whole answer from a model that does not stream; return what may be seen now."""
+        if _is_mere_text(message):
+            return self._released(message, is_held=self._holding.holds(str(message.content)))
         chunk = _own_chunk(message)
         if chunk.usage_metadata:
             self.usage = add_usage(self.usage, chunk.usage_metadata)
@@ -51,6 +55,9 @@ class StreamWatch:
         self._has_calls = self._has_calls or is_call
         self._has_ended = self._has_ended or chunk.chunk_position == "last"
         is_held = self._holding.holds(chunk.text, is_call=is_call, says_more=says_more(chunk))
+        return self._released(chunk, is_held=is_held)
+
+    def _released(self, chunk: AIMessageChunk, *, is_held: bool) -> list[AIMessageChunk]:
         self._held.append(chunk)
         if is_held or self._has_ended:
             return []
@@ -102,13 +109,27 @@ class StreamWatch:
     def rest(self, metadata: dict[str, Any]) -> list[AIMessageChunk]:
         """Return what was held back, with the answer's metadata on the last chunk: LangChain adds chunks up."""
         last = self._held[-1] if self._held else AIMessageChunk(content="", id=self._shown[-1].id)
-        last.response_metadata = {**last.response_metadata, "nvgateway": metadata}
-        last.chunk_position = "last"
+        metadata = {**last.response_metadata, "nvgateway": metadata}
+        last = last.model_copy(update={"response_metadata": metadata, "chunk_position": "last"})
+        self._held[-1:] = [last] if self._held else []
         return self._held or [last]
 
     def partial(self) -> AIMessageChunk | None:
         """Return what the reader has seen, which is never a part of a call."""
         return _joined(self._shown) if self._shown else None
+
+
+def _is_mere_text(message: AIMessage) -> TypeGuard[AIMessageChunk]:
+    """Whether a message is a chunk with a text in it and nothing else, as most are."""
+    return (
+        type(message) is AIMessageChunk
+        and type(message.content) is str
+        and message.chunk_position is None
+        and not message.tool_call_chunks
+        and not message.usage_metadata
+        and not message.additional_kwargs
+        and _TELLING.isdisjoint(message.response_metadata)
+    )
 
 
 def _own_chunk(message: AIMessage) -> AIMessageChunk:

@@ -133,6 +133,26 @@ def test_something_that_is_no_text_is_shown_at_once() -> None:
     assert shown(StreamWatch("calls", PLAIN), refusal, AIMessageChunk(content=" ")) == ["", " "]
 
 
+def test_the_chunks_of_a_leg_are_left_as_they_are() -> None:
+    """A fake gives the same ones again, and the leg's own run still has them."""
+    chunks = [
+        AIMessageChunk(content="It rains.", id="m"),
+        AIMessageChunk(content="", id="m", response_metadata={"finish_reason": "stop"}),
+        AIMessageChunk(content=" ", id="m"),
+        AIMessageChunk(content="", id="m", chunk_position="last"),
+    ]
+    before = [chunk.model_copy(deep=True) for chunk in chunks]
+    for many in (1, 2, 3, 4):
+        watch = StreamWatch("calls", PLAIN)
+        shown(watch, *chunks[:many])
+        watch.rest({"role": "planner"})
+    whole = StreamWatch("all", None)
+    shown(whole, *chunks)
+    assert whole.flaw(None) is None
+    whole.rest({"role": "planner"})
+    assert chunks == before
+
+
 def test_the_last_chunk_says_that_it_is_the_last() -> None:
     """With the id of those before it, if nothing was held back."""
     watch = StreamWatch("calls", PLAIN)

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from langchain.agents import create_agent
-from langchain_core.callbacks import AsyncCallbackHandler, get_usage_metadata_callback
+from langchain_core.callbacks import AsyncCallbackHandler, CallbackManager, get_usage_metadata_callback
 from langchain_core.messages import HumanMessage
+from langchain_core.tracers.context import collect_runs
 from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
 
 from langchain_nvgateway import AllProvidersFailedError, ModelManager
@@ -55,6 +56,50 @@ def test_a_call_is_one_run_with_the_legs_runs_in_it(emu: Emulator, call: Call) -
         assert run["tags"][0] == "mine"
         assert run["metadata"]["colour"] == "blue"
     assert [leg["metadata"]["ls_provider"] for leg in (first, second)] == ["nvidia-nim", "nvidia-gateway"]
+
+
+def test_a_legs_own_handlers_learn_whose_run_it_is(call: Call) -> None:
+    """Where nobody looks on at the role, whose run is still the leg's parent, with its tags and metadata."""
+    recorder, run_id = Recorder(), uuid.uuid4()
+    leg = says()
+    leg.callbacks = [recorder]
+    call(
+        manager_of(leg, says()).model("planner"),
+        "Hello",
+        {"tags": ["mine"], "metadata": {"colour": "blue"}, "run_id": run_id, "run_name": "asking"},
+    )
+    (run,) = recorder.of_type("model")
+    assert (run["parent_run_id"], run["name"], run["error"]) == (run_id, None, None)
+    assert run["tags"] == ["mine"]
+    assert (run["metadata"]["colour"], run["metadata"]["correlation_id"]) == ("blue", str(run_id))
+
+
+def test_a_role_in_a_run_that_nobody_looks_on_at_has_its_tags(call: Call) -> None:
+    """A callback manager without handlers hands on its own tags, metadata and parent."""
+    recorder, parent = Recorder(), uuid.uuid4()
+    leg = says()
+    leg.callbacks = [recorder]
+    manager = CallbackManager(
+        handlers=[],
+        parent_run_id=parent,
+        tags=["theirs"],
+        inheritable_tags=["theirs"],
+        metadata={"size": 1},
+        inheritable_metadata={"size": 1},
+    )
+    call(manager_of(leg, says()).model("planner"), "Hello", {"callbacks": manager, "tags": ["mine"]})
+    (run,) = recorder.of_type("model")
+    assert run["tags"] == ["theirs", "mine"]
+    assert run["metadata"]["size"] == 1
+
+
+def test_handlers_of_the_surroundings_see_the_role(call: Call) -> None:
+    """What LangChain puts in by context variables is found, for the role and for its legs."""
+    with get_usage_metadata_callback() as usage, collect_runs() as runs:
+        call(manager_of(says(), says()).model("planner"))
+    (role,) = runs.traced_runs
+    assert (role.name, [leg.run_type for leg in role.child_runs]) == ("planner model", ["llm"])
+    assert usage.usage_metadata == {}
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
