@@ -188,6 +188,7 @@ class RoleLegs:
         self._parameters = parameters
         self._builder = builder
         self.legs = builder.legs(role, names, parameters, named=named)
+        self._plain = RolePlan(self.legs, {})
         self._of_runs: OrderedDict[ModelName, list[Leg | AbsentLeg]] = OrderedDict()
         # A factory of fakes may ask for another role.
         self._lock = threading.RLock()
@@ -199,6 +200,8 @@ class RoleLegs:
             ConfigurationError: An override is malformed.
             EgressDeniedError: It names a model that is not allowed.
         """
+        if not configurable:
+            return self._plain
         overrides = run_overrides(self._role, configurable)
         if overrides.model is None:
             return RolePlan(self.legs, overrides.kwargs)

@@ -80,7 +80,7 @@ class UnwatchedCalls(BaseChatOpenAI):
         **kwargs: Any,
     ) -> AIMessage:
         """Return the answer to `input`."""
-        config = ensure_config(config)
+        config = _complete(config)
         run = _unwatched_run(self, config, kwargs, CallbackManagerForLLMRun)
         if run is None:
             return super().invoke(input, config, stop=stop, **kwargs)
@@ -96,7 +96,7 @@ class UnwatchedCalls(BaseChatOpenAI):
         **kwargs: Any,
     ) -> AIMessage:
         """Return the answer to `input`."""
-        config = ensure_config(config)
+        config = _complete(config)
         run = _unwatched_run(self, config, kwargs, AsyncCallbackManagerForLLMRun)
         if run is None:
             return await super().ainvoke(input, config, stop=stop, **kwargs)
@@ -111,6 +111,13 @@ def with_signature(method: MethodT) -> MethodT:
     """Keep a method's signature at hand: LangChain asks for that of `_generate` in each call."""
     method.__dict__["__signature__"] = inspect.signature(method)
     return method
+
+
+def _complete(config: RunnableConfig | None) -> RunnableConfig:
+    """Return the config of a call with all that is around it; one that says who looks on has it already."""
+    if config and isinstance(config.get("callbacks"), UnwatchedManager | AsyncUnwatchedManager):
+        return config
+    return ensure_config(config)
 
 
 def _unwatched_run(
@@ -140,15 +147,17 @@ def _unwatched_run(
 
 def _is_as_made(kind: type[BaseChatModel]) -> bool:
     """Whether LangChain's long way is LangChain's own: subclasses and tracing libraries put theirs in its place."""
-    methods = (
+    for method in (
         BaseChatModel.invoke,
         BaseChatModel.ainvoke,
         kind.generate_prompt,
         kind.agenerate_prompt,
         kind.generate,
         kind.agenerate,
-    )
-    return all(type(method) is FunctionType and method.__globals__ is _LANGCHAIN for method in methods)
+    ):
+        if type(method) is not FunctionType or method.__globals__ is not _LANGCHAIN:
+            return False
+    return True
 
 
 _LANGCHAIN = vars(langchain)
