@@ -275,7 +275,7 @@ class RoleCall:
         if run is None:
             config: RunnableConfig = {**self.config, "callbacks": []}
         elif not run.handlers:
-            config = unwatched_config(self.config, run)
+            config = unwatched_config(self.config, run, turn.leg.chat_model)
         else:
             config, attempt = traced(patch_config(self.config, callbacks=run.get_child()), self.route.role, turn.leg)
             turn.on_end = attempt.end if attempt else None

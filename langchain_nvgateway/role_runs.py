@@ -7,8 +7,9 @@ from contextlib import aclosing, closing, suppress
 from contextvars import Token
 from typing import Any, TypeVar, cast
 
-from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackManager, CallbackManager
 from langchain_core.callbacks.manager import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_core.runnables import RunnableConfig
@@ -20,7 +21,7 @@ from langchain_core.runnables.config import (
 from langchain_core.tracers._streaming import _StreamingCallbackHandler
 from langchain_core.utils.uuid import uuid7
 
-from .chat_models.unwatched import AsyncUnwatchedManager, UnwatchedManager, unwatched_manager
+from .chat_models.unwatched import AsyncUnwatchedManager, UnwatchedManager, believes_at_once, unwatched_manager
 
 __all__ = [
     "Run",
@@ -57,9 +58,13 @@ async def astart_run(role: str, input: Any, config: RunnableConfig) -> AsyncCall
     return await manager.on_chain_start(None, input, name=_name(role, config), run_id=config.get("run_id"))
 
 
-def unwatched_config(config: RunnableConfig, run: Run) -> RunnableConfig:
+def unwatched_config(config: RunnableConfig, run: Run, chat_model: BaseChatModel) -> RunnableConfig:
     """Return the config for a leg's call in a run that nobody looks on at; the leg need not find that out again."""
-    kind = AsyncUnwatchedManager if isinstance(run, AsyncCallbackManagerForChainRun) else UnwatchedManager
+    is_told = believes_at_once(chat_model)
+    if isinstance(run, CallbackManagerForChainRun):
+        kind: type[BaseCallbackManager] = UnwatchedManager if is_told else CallbackManager
+    else:
+        kind = AsyncUnwatchedManager if is_told else AsyncCallbackManager
     manager = kind(
         handlers=[],
         parent_run_id=run.run_id,

@@ -31,7 +31,14 @@ from langchain_openai.chat_models.base import BaseChatOpenAI
 
 from .inputs import messages_in
 
-__all__ = ["AsyncUnwatchedManager", "UnwatchedCalls", "UnwatchedManager", "unwatched_manager", "with_signature"]
+__all__ = [
+    "AsyncUnwatchedManager",
+    "UnwatchedCalls",
+    "UnwatchedManager",
+    "believes_at_once",
+    "unwatched_manager",
+    "with_signature",
+]
 
 MethodT = TypeVar("MethodT", bound=Callable[..., Any])
 RunT = TypeVar("RunT", CallbackManagerForLLMRun, AsyncCallbackManagerForLLMRun)
@@ -105,6 +112,15 @@ class UnwatchedCalls(BaseChatOpenAI):
 
     def _converted(self, input: LanguageModelInput) -> list[BaseMessage]:
         return _normalize_messages(messages_in(self, input))
+
+
+def believes_at_once(model: BaseChatModel) -> bool:
+    """Whether a model is told by an `UnwatchedManager` that nobody looks on before anybody may begin to.
+
+    A subclass may, in an `invoke` of its own; other models ask LangChain in any case.
+    """
+    kind = type(model)
+    return kind.invoke is UnwatchedCalls.invoke and kind.ainvoke is UnwatchedCalls.ainvoke
 
 
 def with_signature(method: MethodT) -> MethodT:

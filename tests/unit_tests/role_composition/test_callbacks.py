@@ -15,7 +15,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.tracers.context import collect_runs
 from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
 
-from langchain_nvgateway import AllProvidersFailedError, ModelManager
+from langchain_nvgateway import AllProvidersFailedError, ChatNIM, ModelManager
 from langchain_nvgateway.emulator import Emulator
 
 from ..chat_models.calling import SCOUT, Call
@@ -91,6 +91,27 @@ def test_a_role_in_a_run_that_nobody_looks_on_at_has_its_tags(call: Call) -> Non
     (run,) = recorder.of_type("model")
     assert run["tags"] == ["theirs", "mine"]
     assert run["metadata"]["size"] == 1
+
+
+def test_a_leg_may_look_on_at_itself(emu: Emulator, call_whole: Call) -> None:
+    """A subclass that begins to trace in the midst of a call is told, although nobody looks on at the role."""
+    seen: list[str] = []
+
+    class Tracing(ChatNIM):
+        def invoke(self, *args: Any, **kwargs: Any) -> Any:
+            with collect_runs() as runs:
+                answer = super().invoke(*args, **kwargs)
+            seen.extend(run.run_type for run in runs.traced_runs)
+            return answer
+
+        async def ainvoke(self, *args: Any, **kwargs: Any) -> Any:
+            with collect_runs() as runs:
+                answer = await super().ainvoke(*args, **kwargs)
+            seen.extend(run.run_type for run in runs.traced_runs)
+            return answer
+
+    call_whole(manager_of(Tracing(), says()).model("planner"))
+    assert seen == ["llm"]
 
 
 def test_handlers_of_the_surroundings_see_the_role(call: Call) -> None:
