@@ -6,7 +6,7 @@ the role's run is a chain, the legs' runs are its children, and each answer's us
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
 from typing import Any, ClassVar, NoReturn, Self, cast
 
@@ -23,23 +23,17 @@ from pydantic import Field
 
 from .answers import Hold
 from .bindings import Binding, PlainBinding, SchemaBinding, ToolBinding
+from .call_arguments import check_arguments, seconds_for
 from .chat_models.inputs import messages_in
-from .errors import ConfigurationError
 from .retried import RetriedRole
 from .role_call import RoleCall
 from .role_runs import astart_run, atapped, start_run, tapped, whole
-from .roles import role_key
 from .routed_chat_model import RoutedChatModel
 from .routing import Route
 
 __all__ = ["RoleModel", "StructuredRole"]
 
 _PLAIN = PlainBinding()
-
-_LONGEST_SECONDS = 1_000_000.0
-
-_NOT_FOR_A_CALL = ("api_key", "base_url", "openai_api_key", "openai_api_base", "stream")
-"""Where a request goes and who sends it, which would go into its body; and how it is sent, which the style says."""
 
 
 class RoleModel(RoutedChatModel):
@@ -259,10 +253,10 @@ class RoleModel(RoutedChatModel):
         config["metadata"] = {"correlation_id": str(run_id), **(config.get("metadata") or {})}
         kwargs = {**plan.kwargs, **self.bound_kwargs, **kwargs}
         if kwargs:
-            _check_kwargs(self.role, kwargs)
+            check_arguments(self.role, kwargs)
         if stop is not None:
             kwargs["stop"] = stop
-        seconds = _limit(kwargs.pop("timeout", None), self.source.request_timeout)
+        seconds = seconds_for(kwargs.pop("timeout", None), self.source.request_timeout)
         route = self.route_class(
             self.role,
             plan.legs,
@@ -293,28 +287,3 @@ class StructuredRole(RunnableSerializable[LanguageModelInput, Any]):
     def with_retry(self, **kwargs: Any) -> Any:
         """Repeat calls that no leg could answer; see `Runnable.with_retry` for the arguments."""
         return RetriedRole.around(self, **kwargs)
-
-
-def _check_kwargs(role: str, kwargs: Mapping[str, Any]) -> None:
-    """Let the keyword arguments of a call pass.
-
-    Raises:
-        ConfigurationError: One is not for a call to say.
-    """
-    if "model" in kwargs or "model_name" in kwargs:
-        msg = f"A role has models of several providers; name one in the run's configurable: {role_key(role)}_model."
-        raise ConfigurationError(msg, setting="model")
-    for name in _NOT_FOR_A_CALL:
-        if name in kwargs:
-            msg = f"{name} is not for a call of a role to say; leave it out (the settings say where requests go)."
-            raise ConfigurationError(msg, setting=name)
-
-
-def _limit(wanted: Any, longest: float) -> float:
-    """Return the seconds for a call that sets its own `timeout`."""
-    if wanted is None:
-        return longest
-    if isinstance(wanted, bool) or not isinstance(wanted, int | float) or not 0 < wanted <= _LONGEST_SECONDS:
-        msg = f"timeout is {wanted!r}; give a number of seconds above 0, or leave it out."
-        raise ConfigurationError(msg, setting="timeout")
-    return float(wanted)
