@@ -227,17 +227,18 @@ class OpenStream:
         yield from self._ahead
         if self._is_over or self.failure:
             return
-        self._limit_wait(longest_gap, self._ahead)
+        self._limit_wait(longest_gap, is_alive=self._reader.has_begun)
         try:
             for piece in self._pieces:
                 chunks = self._reader.feed(piece)
+                is_alive = any(map(has_content, chunks))  # Whoever takes them may change them.
                 received = time.monotonic()
                 yield from chunks
                 if self.failure:
                     return
                 # A slow reader is not to be taken for a slow service.
                 self._deadline.at += time.monotonic() - received
-                self._limit_wait(longest_gap, chunks)
+                self._limit_wait(longest_gap, is_alive=is_alive)
             last = self._ended()
         except TransportError as problem:
             last = self._ended(problem)
@@ -249,17 +250,18 @@ class OpenStream:
             yield chunk
         if self._is_over or self.failure or self._apieces is None:
             return
-        self._limit_wait(longest_gap, self._ahead)
+        self._limit_wait(longest_gap, is_alive=self._reader.has_begun)
         try:
             async for piece in self._apieces:
                 chunks = self._reader.feed(piece)
+                is_alive = any(map(has_content, chunks))  # Whoever takes them may change them.
                 received = time.monotonic()
                 for chunk in chunks:
                     yield chunk
                 if self.failure:
                     return
                 self._deadline.at += time.monotonic() - received
-                self._limit_wait(longest_gap, chunks)
+                self._limit_wait(longest_gap, is_alive=is_alive)
             last = self._ended()
         except TransportError as problem:
             last = self._ended(problem)
@@ -282,12 +284,12 @@ class OpenStream:
             return self._reader.end()
         return self._reader.end(str(problem), timed_out=problem.timed_out)
 
-    def _limit_wait(self, longest_gap: float, chunks: list[Chunk]) -> None:
+    def _limit_wait(self, longest_gap: float, *, is_alive: bool) -> None:
         """Set the limit for the next piece.
 
         A server that sends comments or empty chunks for ever does not keep a dead stream alive.
         """
-        if any(map(has_content, chunks)):
+        if is_alive:
             self._deadline.move(longest_gap)
         if self._reader.is_finished or self._reader.is_done:
             longest = SECONDS_AFTER_DONE if self._reader.is_done else SECONDS_AFTER_FINISH

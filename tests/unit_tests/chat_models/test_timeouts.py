@@ -17,6 +17,7 @@ from langchain_nvgateway.http_family import httpx
 from .calling import Call, Endpoint, error_of, soon
 
 SHORT = 0.3
+NOTE = {"name": "note", "description": "Note.", "parameters": {"properties": {"text": {"type": "string"}}}}
 
 
 @pytest.mark.parametrize(
@@ -97,6 +98,16 @@ def test_a_stream_may_last_longer_than_the_timeout(nim: Endpoint, call_stream: C
     """A long answer that flows is no slow service."""
     nim.service.reply_next(Reply(chunks=[{"content": "a"}] * 12, event_pause=0.05))
     assert call_stream(nim.model(timeout=SHORT)).text == "a" * 12
+
+
+def test_a_tool_call_may_be_longer_in_coming_than_the_timeout(nim: Endpoint, call_stream: Call) -> None:
+    """Its pieces are signs of life, although nobody sees them before it is whole."""
+    pieces = ['{"text": "', *"a" * 12, '"}']
+    calls: list[dict[str, Any]] = [{"index": 0, "function": {"arguments": piece}} for piece in pieces]
+    calls[0] = {**calls[0], "id": "call_1", "function": {"name": "note", "arguments": pieces[0]}}
+    nim.service.reply_next(Reply(chunks=[{"tool_calls": [call]} for call in calls], event_pause=0.05))
+    answer = call_stream(nim.model(timeout=SHORT, first_token_timeout=5).bind_tools([NOTE]))
+    assert answer.tool_calls[0]["args"] == {"text": "a" * 12}
 
 
 @pytest.mark.parametrize("where", ["at each chunk", "at an empty chunk", "at the last chunk"])
