@@ -39,7 +39,7 @@ class LeakWatch:
         """Take the next piece of the text; return whether the reader has to wait with it."""
         if len(self._head) >= LONGEST_HEAD:
             return self._may_be_call
-        may_begin = not self._head or self._may_be_call or not _OPENERS.isdisjoint(piece) or "f" in piece
+        may_begin = not self._head or self._may_be_call or not _OPENERS.isdisjoint(piece) or _ends_in_marker(piece)
         self._head = (self._head + piece).lstrip()[:LONGEST_HEAD]
         if may_begin or len(self._head) == LONGEST_HEAD:
             text = self._head
@@ -47,17 +47,25 @@ class LeakWatch:
         return self._may_be_call
 
 
+def _ends_in_marker(piece: str) -> bool:
+    """Whether a piece ends in the beginning of the one mark that begins with a letter."""
+    place = piece.rfind("f")
+    return place >= 0 and is_cut_marker(piece[place:])
+
+
 def _may_be_call_at(text: str, place: int, offered: Collection[str]) -> bool:
     """Whether a text that begins like this may still turn out to be a call, or to end in one."""
     preamble, body = text[:place], text[place:]
-    has_mark, has_cut_mark = is_marked(body), is_cut_marker(body)
-    if not body or not announces(preamble, has_mark=has_mark or has_cut_mark):
+    if not body:
         return False
+    has_mark, has_cut_mark = is_marked(body), is_cut_marker(body)
     if has_mark or has_cut_mark:
-        return has_cut_mark or may_be_marked_call(body)
-    if body[0] in "{[" and _may_become_json_call(body, offered, is_cut=len(text) >= LONGEST_HEAD):
-        return True
-    return may_be_code_call(body, offered, is_alone=not place)
+        may_be_call = has_cut_mark or may_be_marked_call(body)
+    else:
+        is_json = body[0] in "{[" and _may_become_json_call(body, offered, is_cut=len(text) >= LONGEST_HEAD)
+        may_be_call = is_json or may_be_code_call(body, offered, is_alone=not place)
+    # Asked last: what words stand before is the longest to find out, and of no interest before most text.
+    return may_be_call and announces(preamble, has_mark=has_mark or has_cut_mark)
 
 
 def _may_become_json_call(body: str, offered: Collection[str], *, is_cut: bool) -> bool:
