@@ -38,14 +38,17 @@ class EventDecoder:
             self._after_carriage_return = piece.endswith(b"\r")
             piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         head, newline, tail = piece.rpartition(b"\n")
-        if not newline:
-            self._keep(self._rest, piece)
-            return []
-        lines = b"".join((*self._rest, head)).split(b"\n")
-        self._size -= sum(map(len, self._rest))
-        self._rest = []
-        events = self._events(lines)
-        self._keep(self._rest, tail)
+        if newline:
+            if self._rest:
+                head = b"".join((*self._rest, head))
+                self._size -= sum(map(len, self._rest))
+                self._rest = []
+            events = self._events(head.split(b"\n"))
+        else:
+            events = []
+        if tail:
+            self._grow(len(tail))
+            self._rest.append(tail)
         return events
 
     def end(self) -> list[bytes]:
@@ -55,24 +58,23 @@ class EventDecoder:
         return self._events(lines)
 
     def _events(self, lines: list[bytes]) -> list[bytes]:
+        if self._is_first_line:
+            self._is_first_line = False
+            lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
         events = []
         for line in lines:
-            if self._is_first_line:
-                self._is_first_line = False
-                line = line.removeprefix(_BYTE_ORDER_MARK)
-            if not line:
-                if self._data:
-                    events.append(b"\n".join(self._data))
-                    self._data, self._size = [], 0
-            elif line.startswith(b"data:"):
-                self._keep(self._data, line[5:].removeprefix(b" "))
-            elif line == b"data":
-                self._keep(self._data, b"")
+            if line:
+                name, _, value = line.partition(b":")
+                if name == b"data":
+                    value = value.removeprefix(b" ")
+                    self._grow(len(value) + 1)  # A line without data takes memory, too.
+                    self._data.append(value)
+            elif self._data:
+                events.append(b"\n".join(self._data))
+                self._data, self._size = [], 0
         return events
 
-    def _keep(self, place: list[bytes], piece: bytes) -> None:
-        # A line without data takes memory, too.
-        self._size += len(piece) + (place is self._data)
+    def _grow(self, size: int) -> None:
+        self._size += size
         if self._size > MAX_EVENT_BYTES:
             raise EventTooLargeError
-        place.append(piece)
