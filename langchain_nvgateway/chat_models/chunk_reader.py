@@ -6,7 +6,6 @@ not show the bytes of a server that echoes secrets.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import AsyncGenerator, Generator, Iterator
 from typing import Any
@@ -22,6 +21,7 @@ from .envelopes import (
     checked_completion,
     has_content,
     is_error,
+    json_value,
     parsed_json,
 )
 from .event_stream import MAX_EVENT_BYTES, EventDecoder, EventTooLargeError
@@ -298,7 +298,7 @@ class OpenStream:
 
 def _parsed_event(event: bytes) -> Chunk:
     try:
-        chunk = json.loads(event)
+        chunk = json_value(event)
     except (ValueError, RecursionError):
         raise BrokenEnvelopeError("an event that is not JSON") from None
     if not isinstance(chunk, dict):

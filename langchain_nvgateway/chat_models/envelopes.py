@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic_core import from_json
+
 __all__ = [
     "BrokenEnvelopeError",
     "CutEnvelopeError",
@@ -17,6 +19,7 @@ __all__ = [
     "checked_completion",
     "has_content",
     "is_error",
+    "json_value",
     "parsed_json",
 ]
 
@@ -29,6 +32,19 @@ class CutEnvelopeError(BrokenEnvelopeError):
     """The answer does not say that it is over."""
 
 
+def json_value(text: bytes) -> Any:
+    """Return what `json.loads` does, sooner: what the faster parser refuses, such as half a character, is rare.
+
+    Raises:
+        ValueError: It is no JSON.
+        RecursionError: It is nested too deep.
+    """
+    try:
+        return from_json(text)
+    except ValueError:
+        return json.loads(text)
+
+
 def parsed_json(body: bytes) -> dict[str, Any]:
     """Parse a body that has to be a JSON object.
 
@@ -38,7 +54,7 @@ def parsed_json(body: bytes) -> dict[str, Any]:
     if not body.strip():
         raise BrokenEnvelopeError("an empty body")
     try:
-        value = json.loads(body)
+        value = json_value(body)
     except RecursionError:
         raise BrokenEnvelopeError("JSON nested too deep") from None
     except ValueError:
