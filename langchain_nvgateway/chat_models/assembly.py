@@ -16,8 +16,10 @@ from ..errors import InvalidResponseError, NVGatewayError
 from ..redaction import redact
 from .call_flow import Completion
 from .chunk_reader import OpenStream
+from .envelopes import AnyChunk, Chunk
 from .payloads import RequestParts
 from .service_errors import Call, error_from_broken_answer, error_from_flaw, redacted_headers
+from .text_chunks import TextChunks
 from .wire_answers import CallPieces, answer_in, call_in, completed_calls, says_more_in, text_in
 
 if TYPE_CHECKING:
@@ -97,19 +99,29 @@ class StreamAssembly:
         self._calls = CallPieces()
         self._function = CallPieces()
         """The call of `functions`, which came before tools."""
-        self._chunk_class: type = AIMessageChunk
+        self._text_chunks = TextChunks(model)
         self._is_signed = False
         self._flaw: Flaw | None = None
         self._usage: UsageMetadata | None = None
         self._extra: dict[str, Any] = {}
-        self._seen: list[AIMessageChunk] = []
+        self._seen: list[ChatGenerationChunk] = []
 
-    def add(self, chunk: dict[str, Any]) -> list[ChatGenerationChunk]:
+    def add(self, chunk: AnyChunk) -> list[ChatGenerationChunk]:
         """Return what may be seen now.
 
         Raises:
             InvalidResponseError: LangChain cannot read the chunk.
         """
+        return self._text_added(chunk) if isinstance(chunk, str) else self._chunk_added(chunk)
+
+    def _text_added(self, text: str) -> list[ChatGenerationChunk]:
+        if self._is_signed:
+            text = ""
+        self._texts.append(text)
+        is_held = self._is_held(text, is_call=False, says_more=False)
+        return self._released(self._text_chunks.chunk(text), is_held=is_held)
+
+    def _chunk_added(self, chunk: Chunk) -> list[ChatGenerationChunk]:
         choice: dict[str, Any] = chunk["choices"][0] if chunk["choices"] else {}
         delta: dict[str, Any] = choice.get("delta", {})
         if self._is_signed:
@@ -132,8 +144,11 @@ class StreamAssembly:
         is_held = self._is_held(text, is_call=bool(pieces or function), says_more=says_more)
         if pieces and not (text or finish_reason or function or chunk.get("usage") or choice.get("logprobs")):
             return []  # Its call comes whole with the finish reason.
-        generation = self._converted(chunk)
+        return self._released(self._converted(chunk), is_held=is_held)
+
+    def _released(self, generation: ChatGenerationChunk | None, *, is_held: bool) -> list[ChatGenerationChunk]:
         if generation:
+            self._seen.append(generation)
             self._held.append(generation)
         if is_held:
             return []
@@ -189,7 +204,7 @@ class StreamAssembly:
         generation: ChatGenerationChunk | None = None
         problem_name = ""
         try:
-            generation = self._model._convert_chunk_to_generation_chunk(chunk, self._chunk_class, None)
+            generation = self._model._convert_chunk_to_generation_chunk(chunk, AIMessageChunk, None)
         except _CONVERTER_ERRORS as problem:
             problem_name = type(problem).__name__
         if problem_name:
@@ -202,10 +217,8 @@ class StreamAssembly:
         if any(choice.get("finish_reason") for choice in chunk["choices"]):
             metadata = _metadata(self._model, self._headers, self._call)
             generation.generation_info = {**(generation.generation_info or {}), **metadata}
-        self._chunk_class = type(generation.message)
         if isinstance(generation.message, AIMessageChunk):
             self._usage = generation.message.usage_metadata or self._usage
-            self._seen.append(generation.message)
         return generation
 
     def _with_partial(self, failure: NVGatewayError) -> NVGatewayError:
@@ -215,7 +228,8 @@ class StreamAssembly:
     def _joined(self) -> AIMessageChunk | None:
         if not self._seen:
             return AIMessageChunk(content="") if self._texts else None
-        whole = add_ai_message_chunks(*self._seen)
+        messages = [generation.message for generation in self._seen]
+        whole = add_ai_message_chunks(*[message for message in messages if isinstance(message, AIMessageChunk)])
         # LangChain completes cut arguments by guessing; nobody may run a call that is not whole.
         whole.tool_calls, whole.invalid_tool_calls = [], []
         whole.additional_kwargs.pop("function_call", None)

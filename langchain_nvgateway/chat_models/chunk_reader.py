@@ -15,14 +15,16 @@ from ..errors import ContentFilteredError, NVGatewayError, StreamInterruptedErro
 from ..sealed_http import HTTPResponse, TransportError
 from .call_numbers import CallNumbers
 from .envelopes import (
+    AnyChunk,
     BrokenEnvelopeError,
     as_chunk,
     checked_chunk,
     checked_completion,
     has_content,
     is_error,
-    json_value,
+    parsed_event,
     parsed_json,
+    plain_text,
 )
 from .event_stream import MAX_EVENT_BYTES, EventDecoder, EventTooLargeError
 from .service_errors import (
@@ -40,8 +42,6 @@ SECONDS_AFTER_FINISH = 5.0
 
 SECONDS_AFTER_DONE = 0.25
 """How long the end of a stream is awaited after `[DONE]`, so that its connection can be used again."""
-
-Chunk = dict[str, Any]
 
 
 class ChunkReader:
@@ -68,7 +68,7 @@ class ChunkReader:
         self.is_done = False
         self.failure: NVGatewayError | None = None
 
-    def feed(self, piece: bytes) -> list[Chunk]:
+    def feed(self, piece: bytes) -> list[AnyChunk]:
         """Return the chunks that end in this piece, up to a failure."""
         if self._is_whole:
             self._whole += piece
@@ -82,7 +82,7 @@ class ChunkReader:
             return []
         return self._chunks(events)
 
-    def end(self, problem: str | None = None, *, timed_out: bool = False) -> list[Chunk]:
+    def end(self, problem: str | None = None, *, timed_out: bool = False) -> list[AnyChunk]:
         """Return the last chunks when the body is over.
 
         Args:
@@ -102,21 +102,25 @@ class ChunkReader:
             self.failure = self._interrupted(problem, timed_out=timed_out and not self.is_done)
         return chunks
 
-    def _chunks(self, events: list[bytes]) -> list[Chunk]:
-        chunks = []
+    def _chunks(self, events: list[bytes]) -> list[AnyChunk]:
+        chunks: list[AnyChunk] = []
         for event in events:
             self._is_empty = False
             if event.strip() == b"[DONE]":
                 self.is_done = True
             elif not self.is_done and not self.failure:
                 chunk = self._chunk(event)
-                if chunk:
+                if chunk is not None:
                     chunks.append(chunk)
         return chunks
 
-    def _chunk(self, event: bytes) -> Chunk | None:
+    def _chunk(self, event: bytes) -> AnyChunk | None:
         try:
-            chunk = parsed_json(event) if self._is_whole else _parsed_event(event)
+            chunk = parsed_json(event) if self._is_whole else parsed_event(event)
+            text = None if self._is_whole else plain_text(chunk, self._answer)
+            if text is not None:
+                self.has_begun = self.has_begun or bool(text)
+                return text
             if is_error(chunk):
                 self._stop(self._reported(error_from_event(self._call, event)))
                 return None
@@ -179,7 +183,7 @@ class OpenStream:
         self._response = response
         self._reader = ChunkReader(call, response.headers)
         self._deadline = deadline
-        self._ahead: list[Chunk] = []
+        self._ahead: list[AnyChunk] = []
         self._is_over = False
         self._pieces: Iterator[bytes] = iter(())
         self._apieces: AsyncGenerator[bytes, None] | None = None
@@ -218,7 +222,7 @@ class OpenStream:
         except TransportError as problem:
             self._ahead += self._ended(problem)
 
-    def chunks(self, longest_gap: float) -> Generator[Chunk, None, None]:
+    def chunks(self, longest_gap: float) -> Generator[AnyChunk, None, None]:
         """Yield the chunks, the first ones included, up to the end or a `failure`.
 
         Args:
@@ -244,7 +248,7 @@ class OpenStream:
             last = self._ended(problem)
         yield from last
 
-    async def achunks(self, longest_gap: float) -> AsyncGenerator[Chunk, None]:
+    async def achunks(self, longest_gap: float) -> AsyncGenerator[AnyChunk, None]:
         """Do what `chunks` does."""
         for chunk in self._ahead:
             yield chunk
@@ -278,7 +282,7 @@ class OpenStream:
             await self._apieces.aclose()
         await self._response.aclose()
 
-    def _ended(self, problem: TransportError | None = None) -> list[Chunk]:
+    def _ended(self, problem: TransportError | None = None) -> list[AnyChunk]:
         self._is_over = True
         if problem is None:
             return self._reader.end()
@@ -294,13 +298,3 @@ class OpenStream:
         if self._reader.is_finished or self._reader.is_done:
             longest = SECONDS_AFTER_DONE if self._reader.is_done else SECONDS_AFTER_FINISH
             self._deadline.move(min(self._deadline.remaining(), longest))
-
-
-def _parsed_event(event: bytes) -> Chunk:
-    try:
-        chunk = json_value(event)
-    except (ValueError, RecursionError):
-        raise BrokenEnvelopeError("an event that is not JSON") from None
-    if not isinstance(chunk, dict):
-        raise BrokenEnvelopeError("an event that is not an object")
-    return chunk

@@ -12,7 +12,9 @@ from typing import Any
 from pydantic_core import from_json
 
 __all__ = [
+    "AnyChunk",
     "BrokenEnvelopeError",
+    "Chunk",
     "CutEnvelopeError",
     "as_chunk",
     "checked_chunk",
@@ -20,8 +22,19 @@ __all__ = [
     "has_content",
     "is_error",
     "json_value",
+    "parsed_event",
     "parsed_json",
+    "plain_text",
 ]
+
+
+Chunk = dict[str, Any]
+
+AnyChunk = Chunk | str
+"""A chunk that brings nothing but text is that text."""
+
+_TEXT_KEYS = {"role", "content"}
+"""What of a delta is its text, or says nothing: the service answers as the assistant."""
 
 
 class BrokenEnvelopeError(ValueError):
@@ -65,6 +78,21 @@ def parsed_json(body: bytes) -> dict[str, Any]:
     return value
 
 
+def parsed_event(event: bytes) -> Chunk:
+    """Parse an event that has to be a JSON object.
+
+    Raises:
+        BrokenEnvelopeError: It is no JSON, nested too deep, or no object.
+    """
+    try:
+        chunk = json_value(event)
+    except (ValueError, RecursionError):
+        raise BrokenEnvelopeError("an event that is not JSON") from None
+    if not isinstance(chunk, dict):
+        raise BrokenEnvelopeError("an event that is not an object")
+    return chunk
+
+
 def is_error(reply: dict[str, Any]) -> bool:
     """Whether an object reports an error in the place of an answer; the second form is vLLM's old one."""
     return bool(reply.get("error")) or reply.get("object") == "error"
@@ -94,7 +122,7 @@ def checked_completion(reply: dict[str, Any]) -> dict[str, Any]:
     return reply
 
 
-def checked_chunk(chunk: dict[str, Any]) -> dict[str, Any]:
+def checked_chunk(chunk: Chunk) -> Chunk:
     """Return a chunk of a chat completion in the form that LangChain's converter expects.
 
     Raises:
@@ -121,7 +149,35 @@ def checked_chunk(chunk: dict[str, Any]) -> dict[str, Any]:
     return chunk
 
 
-def as_chunk(completion: dict[str, Any]) -> dict[str, Any]:
+def plain_text(chunk: Chunk, answer: int | None) -> str | None:
+    """Return the text of a chunk that brings nothing else, `None` of any other chunk.
+
+    Nearly all chunks are such, and this is their short way: it asks for whatever could matter to anybody further on.
+
+    Args:
+        chunk: The chunk as it came.
+        answer: Index of the choice that it has to belong to.
+    """
+    try:
+        (choice,) = chunk["choices"]
+        delta = choice["delta"]
+        text = delta["content"]
+    except (KeyError, TypeError, ValueError):
+        return None
+    says_more = (
+        choice.get("finish_reason")
+        or choice.get("logprobs")
+        or chunk.get("usage")
+        or chunk.get("error")
+        or "type" in chunk
+        or choice.get("index") != answer
+        or chunk.get("object") == "error"
+        or (len(delta) > 1 and any(delta[name] is not None for name in delta.keys() - _TEXT_KEYS))
+    )
+    return None if says_more or not isinstance(text, str) else text
+
+
+def as_chunk(completion: dict[str, Any]) -> Chunk:
     """Return a whole completion as the single chunk of a stream, for servers that do not stream."""
     choices = []
     for choice in completion["choices"]:
@@ -133,12 +189,17 @@ def as_chunk(completion: dict[str, Any]) -> dict[str, Any]:
     return {**completion, "choices": choices}
 
 
-def has_content(chunk: dict[str, Any]) -> bool:
+def has_content(chunk: AnyChunk) -> bool:
     """Whether a chunk brings something of the answer; a role alone does not."""
-    return any(
-        choice.get("finish_reason") or any(value for name, value in choice["delta"].items() if name != "role")
-        for choice in chunk["choices"]
-    )
+    if isinstance(chunk, str):
+        return bool(chunk)
+    for choice in chunk["choices"]:
+        if choice.get("finish_reason"):
+            return True
+        for name, value in choice["delta"].items():
+            if value and name != "role":
+                return True
+    return False
 
 
 def _check_parts(message: dict[str, Any]) -> None:

@@ -32,6 +32,7 @@ from .call_flow import CallPlan, Completion
 from .chunk_reader import OpenStream
 from .correlation import awithin_call, call_of, correlation_id_of, with_run_id, within_call
 from .credentials import Credential
+from .envelopes import AnyChunk
 from .inputs import messages_in, prompt_of
 from .learned import learn_single_tool_call, takes_single_tool_call
 from .payloads import RequestParts, request_parts, with_query
@@ -222,7 +223,7 @@ class SealedChatModel(OfflineTokenCounts, UnwatchedCalls):
 
     def _generations(self, opened: OpenStream, parts: RequestParts) -> Generator[ChatGenerationChunk, None, None]:
         assembly = StreamAssembly(self, opened, parts)
-        chunk: dict[str, Any] | None
+        chunk: AnyChunk | None
         try:
             for chunk in opened.chunks(self._longest_gap(parts)):
                 yield from assembly.add(chunk)
@@ -234,7 +235,7 @@ class SealedChatModel(OfflineTokenCounts, UnwatchedCalls):
 
     async def _agenerations(self, opened: OpenStream, parts: RequestParts) -> AsyncGenerator[ChatGenerationChunk, None]:
         assembly = StreamAssembly(self, opened, parts)
-        chunk: dict[str, Any] | None
+        chunk: AnyChunk | None
         try:
             async with aclosing(opened.achunks(self._longest_gap(parts))) as chunks:
                 async for chunk in chunks:

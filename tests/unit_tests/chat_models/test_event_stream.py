@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from langchain_nvgateway.chat_models.chunk_reader import ChunkReader
 from langchain_nvgateway.chat_models.event_stream import MAX_EVENT_BYTES, EventDecoder, EventTooLargeError
 from langchain_nvgateway.chat_models.service_errors import Call as FailedCall
+from langchain_nvgateway.chat_models.wire_answers import text_in
 
 CALL = FailedCall("service", "model", "http://127.0.0.1/", "id")
 
@@ -149,5 +150,5 @@ def test_chunks_are_the_same_in_pieces_of_any_size(texts: list[str], size: int, 
     found = [one for start in range(0, len(body), size) for one in reader.feed(body[start : start + size])]
     found += reader.end()
     assert reader.failure is None
-    said = "".join(one["choices"][0]["delta"].get("content", "") for one in found)
+    said = "".join(one if isinstance(one, str) else text_in(one["choices"][0]["delta"]) for one in found)
     assert said == "".join(texts).encode("utf-8", "replace").decode() or escape

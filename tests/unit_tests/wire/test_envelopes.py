@@ -130,7 +130,7 @@ def _converted_chunk(model: ChatOpenAI, chunk: dict[str, Any]) -> None:
     model._convert_chunk_to_generation_chunk(chunk, AIMessageChunk, None)
 
 
-def _damaged(original: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+def damaged(original: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     """An envelope with something else in one place, or nothing but arbitrary JSON."""
     places = [path for path in _places(original) if path]
     changed = st.builds(_with, st.just(original), st.sampled_from(places), _JSON)
@@ -154,7 +154,7 @@ def test_valid_chunk_passes_unchanged() -> None:
 
 
 @_MANY
-@given(reply=_damaged(COMPLETION))
+@given(reply=damaged(COMPLETION))
 def test_completion_is_refused_or_converted(model: ChatOpenAI, reply: dict[str, Any]) -> None:
     """What passes the check makes a message; what does not is refused."""
     try:
@@ -165,7 +165,7 @@ def test_completion_is_refused_or_converted(model: ChatOpenAI, reply: dict[str, 
 
 
 @_MANY
-@given(chunk=_damaged(CHUNK))
+@given(chunk=damaged(CHUNK))
 def test_chunk_is_refused_or_converted(model: ChatOpenAI, chunk: dict[str, Any]) -> None:
     """What passes the check makes a message chunk; what does not is refused."""
     try:
@@ -177,7 +177,7 @@ def test_chunk_is_refused_or_converted(model: ChatOpenAI, chunk: dict[str, Any])
 
 
 @_MANY
-@given(reply=_damaged(COMPLETION))
+@given(reply=damaged(COMPLETION))
 def test_whole_answer_to_a_stream_is_refused_or_converted(model: ChatOpenAI, reply: dict[str, Any]) -> None:
     """A server that does not stream answers with one completion; it makes one chunk."""
     try:
