@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
@@ -84,8 +85,8 @@ class Permits:
             return
         if self._is_strict:
             self._quality.success()
-        else:
-            self._quality.neutral()
+        elif self._quality.lease is not None:
+            self._quality.neutral()  # No other need say so: a permit that is dropped is neutral.
 
     def begun(self) -> None:
         """The leg was answering when its reader left: it can be reached, and what it would have said is open."""
@@ -158,6 +159,12 @@ class Leg:
         """Tokens that the model takes at most, `None` if nobody knows."""
         window = _profile(self.chat_model).get("max_input_tokens")
         return window if isinstance(window, int) else None
+
+    @property
+    def answers_are_new(self) -> bool:
+        """Whether nobody else has its answers, as those of a fake or of LangChain's cache may be given again."""
+        cache = getattr(self.chat_model, "cache", True)
+        return self.judges_answers and (cache is False or (cache is None and get_llm_cache() is None))
 
     def conversation(self, messages: list[BaseMessage]) -> list[BaseMessage]:
         """Return a conversation as the model can take it; our own chat models see to that themselves."""

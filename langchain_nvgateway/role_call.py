@@ -56,12 +56,12 @@ class RoleCall:
             try:
                 raw = self._asked(turn, config, watch, messages)
                 if not isinstance(self.binding, SchemaBinding):
-                    return self._told(turn, raw, watch, messages)
+                    return self._told(turn, run, raw, watch, messages)
                 parsed = None
                 if not self.binding.calls_instead(raw):
                     parsed = turn.attached.parser.invoke(raw, config) if turn.attached.parser else raw
                     self.binding.check_parsed(parsed)
-                return self.binding.result(self._told(turn, raw, watch, messages), parsed)
+                return self.binding.result(self._told(turn, run, raw, watch, messages), parsed)
             except BaseException as error:  # noqa: BLE001 - the route raises what is not its own to handle
                 failure = error
             # Outside of the block: the next leg's errors shall not have this one as their context.
@@ -82,12 +82,12 @@ class RoleCall:
                 async with asyncio.timeout(self.route.seconds_left()):
                     raw = await self._aasked(turn, config, watch, messages)
                 if not isinstance(self.binding, SchemaBinding):
-                    return self._told(turn, raw, watch, messages)
+                    return self._told(turn, run, raw, watch, messages)
                 parsed = None
                 if not self.binding.calls_instead(raw):
                     parsed = await turn.attached.parser.ainvoke(raw, config) if turn.attached.parser else raw
                     self.binding.check_parsed(parsed)
-                return self.binding.result(self._told(turn, raw, watch, messages), parsed)
+                return self.binding.result(self._told(turn, run, raw, watch, messages), parsed)
             except BaseException as error:  # noqa: BLE001 - the route raises what is not its own to handle
                 failure = error
             try:
@@ -258,10 +258,11 @@ class RoleCall:
         check_answer(raw, contract)
         return with_call_ids(raw)
 
-    def _told(self, turn: Turn, raw: Any, watch: StreamWatch | None, messages: MessageStream) -> Any:
+    def _told(self, turn: Turn, run: Run | None, raw: Any, watch: StreamWatch | None, messages: MessageStream) -> Any:
         """Count a usable answer, let those see it who look on, and return it with what it says about itself."""
         metadata = self.route.answered(turn)
-        answer = _signed(raw, metadata)
+        is_seen_by_nobody = run is not None and not run.handlers and turn.leg.answers_are_new
+        answer = _signed(raw, metadata, in_place=is_seen_by_nobody)
         if watch and messages.is_watched:
             messages.end(watch.rest(metadata), answer)
         return answer
@@ -296,8 +297,11 @@ def _is_streamed(turn: Turn, run: Run | None) -> bool:
     return wants_tokens or getattr(turn.leg.chat_model, "streaming", None) is True
 
 
-def _signed(raw: Any, metadata: dict[str, Any]) -> Any:
-    """Return the answer with what it says about itself; a copy, since a fake gives the same one again."""
+def _signed(raw: Any, metadata: dict[str, Any], *, in_place: bool) -> Any:
+    """Return the answer with what it says about itself; a copy if others have it too, or may get it again."""
     if not isinstance(raw, AIMessage):
+        return raw
+    if in_place:
+        raw.response_metadata["nvgateway"] = metadata
         return raw
     return raw.model_copy(update={"response_metadata": {**raw.response_metadata, "nvgateway": metadata}})

@@ -30,6 +30,8 @@ _ROLES = 32
 _RECENT = 1000
 _CHANGES = 500
 
+_HEARD = frozenset({FellBack, CircuitOpened, CircuitHalfOpen, CircuitClosed})
+
 _Recent = tuple[float, str, Attempt, TokenCounts]
 
 
@@ -69,6 +71,8 @@ class Ledger:
 
     def hear(self, event: Event) -> None:
         """Take down an event that matters here: a breaker's change, or a call that goes on to another leg."""
+        if type(event) not in _HEARD:
+            return
         match event:
             case FellBack():
                 with self._lock:

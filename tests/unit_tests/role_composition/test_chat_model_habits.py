@@ -106,6 +106,19 @@ def test_the_cache_answers_a_second_time(cache: InMemoryCache, emu: Emulator, ca
     assert who(other) == NIM_LEG
 
 
+def test_a_cached_answer_says_of_each_role_what_concerns_it(
+    cache: InMemoryCache, emu: Emulator, call_whole: Call
+) -> None:
+    """Roles that share a model share its cached answers, and none changes what another one has got."""
+    manager = ModelManager.from_env()
+    planner, programmer = (call_whole(manager.model(role), "Hello") for role in ("planner", "programmer"))
+    assert len(chats(emu.nim)) == 1
+    assert [answer.response_metadata["nvgateway"]["role"] for answer in (planner, programmer)] == [
+        "planner",
+        "programmer",
+    ]
+
+
 def test_the_cache_tells_legs_and_tools_apart(cache: InMemoryCache, emu: Emulator, call_whole: Call) -> None:
     """An answer of the second leg, or without tools, is no answer of the first, or with tools."""
     manager = failing_nim(emu)
