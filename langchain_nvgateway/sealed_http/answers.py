@@ -51,9 +51,10 @@ class AnswerReader:
             self._end()
             return
         self._silent_bytes += len(data)
+        parser = self._parser  # Another thread may close this meanwhile.
         try:
-            if self._parser is not None:
-                self._parser.feed_data(data)
+            if parser is not None:
+                parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             # Its text quotes what was received, in Python's notation, where no secret is found again.
             self._fail(_NOT_HTTP)
@@ -83,12 +84,12 @@ class AnswerReader:
             raise TransportError(self._problem) from None
 
     def close(self) -> None:
-        """Let go of the parser, which holds this object as well."""
+        """Let go of the parser, which holds this object as well; an answer that is not whole by now never will be."""
         self._parser = None
 
     def _end(self) -> None:
         self._may_reuse = False
-        if self.has_head and self._ends_with_connection:
+        if self.has_head and self._ends_with_connection and self._parser is not None:
             self.is_complete = True
         else:
             self._fail(_CUT if self.has_head else _NO_ANSWER)

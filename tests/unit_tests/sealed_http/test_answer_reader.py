@@ -155,3 +155,16 @@ def test_body_has_no_limit_of_the_readers() -> None:
         reader.feed(b"x" * 100_000)
         assert len(reader.body()) == 100_000
     assert reader.may_reuse
+
+
+def test_answer_that_ends_with_its_connection_is_not_whole_once_it_is_closed() -> None:
+    """A thread that waits for more is woken by the end that its own side has made."""
+    reader = AnswerReader()
+    reader.feed(b"HTTP/1.1 200 OK\r\n\r\nhalf")
+    assert reader.body() == b"half"
+
+    reader.close()
+    reader.feed(b"")
+
+    with pytest.raises(TransportError):
+        reader.body()
