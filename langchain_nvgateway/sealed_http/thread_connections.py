@@ -33,6 +33,8 @@ class ThreadConnection:
         self.answers = AnswerReader()
         self._socket = sock
         self._is_closed = False
+        self._is_in_use = False
+        """Whether a thread is within the socket, which may then be shut down, but closed by this thread only."""
 
     @classmethod
     def connected(cls, place: Place, deadline: Deadline, context: ssl.SSLContext | None) -> ThreadConnection:
@@ -72,6 +74,7 @@ class ThreadConnection:
         """
         view = memoryview(data)
         try:
+            self._enter()
             while view:
                 self._socket.settimeout(_seconds(deadline))
                 view = view[self._socket.send(view) :]
@@ -80,6 +83,8 @@ class ThreadConnection:
         except OSError:
             # A server may answer before it has read everything; what it says is told by the next read.
             return
+        finally:
+            self._leave()
 
     def receive(self, deadline: Deadline) -> bytes:
         """Return what arrives next, nothing at the end.
@@ -88,25 +93,44 @@ class ThreadConnection:
             TransportError: The connection broke, or the deadline came first.
         """
         try:
+            self._enter()
             self._socket.settimeout(_seconds(deadline))
             return self._socket.recv(READ_BYTES)
         except TimeoutError:
             raise TransportError("no answer in time", timed_out=True) from None
         except OSError as error:
             raise TransportError(f"ReadError: {error}") from None
+        finally:
+            self._leave()
 
     def close(self) -> None:
         """Close the connection, also while another thread waits for it."""
-        if not self._is_closed:
-            with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
-        self.forget()
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self.answers.close()
+        with contextlib.suppress(OSError):
+            # Not as `SSLSocket` does it, which first takes the encryption away from a thread that is about to send.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+        # OpenSSL goes by the socket's number, which would be another file's by the time that the thread wakes up.
+        if not self._is_in_use:
+            self._socket.close()
 
     def forget(self) -> None:
         """Close a forked child's copy of the socket, which its parent does not notice."""
         self._is_closed = True
         self.answers.close()
         self._socket.close()
+
+    def _enter(self) -> None:
+        self._is_in_use = True
+        if self._is_closed:
+            raise ConnectionAbortedError("the connection is closed already")
+
+    def _leave(self) -> None:
+        self._is_in_use = False
+        if self._is_closed:
+            self._socket.close()
 
 
 class ThreadConnections:
@@ -145,10 +169,12 @@ class ThreadConnections:
     def release(self, connection: ThreadConnection) -> None:
         """Keep a connection whose answer is read, close another."""
         self._busy.discard(connection)
-        if connection.answers.may_reuse and not self._is_closed:
+        if connection.answers.may_reuse:
             self._idle.give(connection)
         else:
             connection.close()
+        if self._is_closed:
+            self.close()  # Once more: another thread has not seen what was on its way back.
 
     def close(self) -> None:
         """Close all."""

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 import pytest
 import trustme
 
+from langchain_nvgateway.deadlines import Deadline
 from langchain_nvgateway.http_family import default_ssl_context
-from langchain_nvgateway.sealed_http import TransportError
+from langchain_nvgateway.sealed_http import HTTPRequest, HTTPResponse, SealedHTTP, TransportError
 
 from .conftest import Client
 from .raw_server import PATIENCE, Peer, reply
@@ -147,3 +148,33 @@ def test_handshake_that_never_ends_ends_with_the_deadline(client: Client, serve:
         client.get(client.http(url), url, seconds=0.4)
 
     assert caught.value.timed_out is True
+
+
+@pytest.mark.usefixtures("trusted")
+def test_closing_beside_a_thread_that_reads_takes_nothing_from_other_files(serve_tls: Serve) -> None:
+    """OpenSSL goes by the number of a socket, which the next file gets as soon as the socket is closed."""
+    server = serve_tls(_AUTHORITY.issue_cert("localhost"), b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+    for _ in range(50):
+        http = SealedHTTP([server.url])
+        response = http.open(HTTPRequest("GET", server.url), Deadline(PATIENCE))
+        pieces = response.chunks()
+        assert next(pieces) == b"half"
+        reading = threading.Thread(target=_read_to_the_end, args=(response, pieces))
+        reading.start()
+
+        http.close()
+        ends = socket.socketpair()
+        for end in ends:
+            end.send(b"ours!")
+        reading.join()
+
+        for end in ends:
+            end.settimeout(PATIENCE)
+            assert end.recv(5) == b"ours!"
+            end.close()
+
+
+def _read_to_the_end(response: HTTPResponse, pieces: Iterator[bytes]) -> None:
+    with contextlib.suppress(TransportError):
+        list(pieces)
+    response.close()
