@@ -92,9 +92,11 @@ class SealedHTTP:
     async def aclose(self) -> None:
         """Close the connections of the running event loop and those of all threads."""
         loop_pool = self._loop_pools.get(asyncio.get_running_loop())
-        if loop_pool:
-            await loop_pool.lifetime.aclose()
-        self.close()
+        try:
+            if loop_pool:
+                await loop_pool.lifetime.aclose()
+        finally:
+            self.close()
 
     def _thread_connections(self) -> ThreadConnections:
         connections = self._connections

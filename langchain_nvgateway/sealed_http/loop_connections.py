@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable
 from typing import Any, cast
 
 from aiohappyeyeballs import start_connection
@@ -116,9 +115,8 @@ class LoopConnection(asyncio.Protocol):
             self._transport.abort()
         self._wake()
 
-    async def aclose(self) -> None:
-        """Close the connection and wait until the loop has let go of it."""
-        self.close()
+    async def wait_closed(self) -> None:
+        """Wait until the loop has let go of a closed connection."""
         if self._transport is not None:
             await self._lost
 
@@ -219,8 +217,10 @@ class LoopConnections:
     async def aclose(self) -> None:
         """Close all."""
         self._is_closed = True
-        closing: list[Awaitable[None]] = [connection.aclose() for connection in [*self._idle, *list(self._busy)]]
-        await asyncio.gather(*closing)
+        closing = [*self._idle, *self._busy]
+        for connection in closing:  # All at once: whoever waits for the end may be cancelled.
+            connection.close()
+        await asyncio.gather(*(connection.wait_closed() for connection in closing))
 
 
 def _time_out(waiter: asyncio.Future[None]) -> None:

@@ -13,11 +13,16 @@ import pytest
 
 from langchain_nvgateway.deadlines import Deadline
 from langchain_nvgateway.sealed_http import HTTPRequest, SealedHTTP, TransportError
+from langchain_nvgateway.sealed_http.idle import IdleConnections
+from langchain_nvgateway.sealed_http.requests import Place
+from langchain_nvgateway.sealed_http.thread_connections import ThreadConnections
 
 from .conftest import Client, read_all
 from .raw_server import PATIENCE, RawServer, always, one_then_wait, reply
 
 Serve = Callable[..., RawServer]
+
+_GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 _PREAMBLE = """
 import asyncio, gc, logging, os, sys, threading, warnings
@@ -333,3 +338,50 @@ def test_request_does_not_show_its_secrets() -> None:
     shown = repr(HTTPRequest("POST", "https://host/token", {"Authorization": "hunter2"}, b"hunter3"))
 
     assert "hunter" not in shown
+
+
+async def test_answer_that_ends_with_its_connection_is_cut_by_closing(serve: Serve) -> None:
+    """The client's own end is not the server's, so what came by then is not taken for the whole."""
+    server = serve(one_then_wait(b"HTTP/1.1 200 OK\r\n\r\nhalf"))
+    http = SealedHTTP([server.url])
+    response = await http.aopen(HTTPRequest("GET", server.url), Deadline(PATIENCE))
+    reading = asyncio.create_task(read_all(response))
+    await asyncio.sleep(0)
+
+    await http.aclose()
+
+    with pytest.raises(TransportError, match="without sending complete message body"):
+        await reading
+
+
+async def test_cancelled_closing_leaves_no_connection_open(serve: Serve) -> None:
+    """Who waits for the end may be cancelled; the connections are closed by then."""
+    server = serve(always(reply()))
+    http = SealedHTTP([server.url])
+    await asyncio.gather(*(_aget(http, server.url) for _ in range(3)))
+    closing = asyncio.create_task(http.aclose())
+    await asyncio.sleep(0)
+
+    closing.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    for peer in server.peers:
+        assert await asyncio.to_thread(peer.gone.wait, PATIENCE)
+
+
+def test_connection_given_back_while_another_thread_closes_is_closed(serve: Serve) -> None:
+    """It is on its way from those in use to those that wait when the other thread looks at both."""
+    server = serve(always(reply()))
+    connections = ThreadConnections(None)
+
+    def clock() -> float:
+        connections.close()
+        return 0.0
+
+    connections._idle = IdleConnections(clock=clock)
+    connection = connections.exchange(Place("127.0.0.1", server.port, is_encrypted=False), _GET, Deadline(PATIENCE))
+
+    connections.release(connection)
+
+    assert server.peers[0].gone.wait(PATIENCE)
