@@ -60,6 +60,9 @@ class CallPlan:
     status_url: str | None = None
     """Where the answer of a request that is still running (202) can be had."""
 
+    takes_texts: bool = True
+    """Whether a chunk that brings nothing but text may be handed on as that text."""
+
     split_body: Callable[[], bytes | None] = field(default=lambda: None, repr=False)
     """Makes the body with one tool call per turn, for a model that has refused a turn with several; `None` if that is
     the body already."""

@@ -50,14 +50,16 @@ class ChunkReader:
     Args:
         call: What errors say about the call.
         headers: Headers of the answer; a server that does not stream answers with one JSON object.
+        takes_texts: Whether a chunk that brings nothing but text may be returned as that text.
     """
 
-    def __init__(self, call: Call, headers: dict[str, str]) -> None:
+    def __init__(self, call: Call, headers: dict[str, str], *, takes_texts: bool = True) -> None:
         self._call = call
         self._headers = headers
         self._decoder = EventDecoder()
         content_type = headers.get("content-type", "").lower()
         self._is_whole = "json" in content_type or "html" in content_type
+        self._takes_texts = takes_texts and not self._is_whole
         self._whole = bytearray()
         self._is_empty = True
         self._calls = CallNumbers()
@@ -117,7 +119,7 @@ class ChunkReader:
     def _chunk(self, event: bytes) -> AnyChunk | None:
         try:
             chunk = parsed_json(event) if self._is_whole else parsed_event(event)
-            text = None if self._is_whole else plain_text(chunk, self._answer)
+            text = plain_text(chunk, self._answer) if self._takes_texts else None
             if text is not None:
                 self.has_begun = self.has_begun or bool(text)
                 return text
@@ -177,11 +179,11 @@ class ChunkReader:
 class OpenStream:
     """A stream whose first token is there; iterate `chunks` or `achunks` once, look at `failure`, close it."""
 
-    def __init__(self, response: HTTPResponse, call: Call, deadline: Deadline) -> None:
+    def __init__(self, response: HTTPResponse, call: Call, deadline: Deadline, *, takes_texts: bool = True) -> None:
         self.headers = response.headers
         self.call = call
         self._response = response
-        self._reader = ChunkReader(call, response.headers)
+        self._reader = ChunkReader(call, response.headers, takes_texts=takes_texts)
         self._deadline = deadline
         self._ahead: list[AnyChunk] = []
         self._is_over = False

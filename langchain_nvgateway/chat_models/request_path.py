@@ -153,7 +153,7 @@ async def _aread_body(response: HTTPResponse, limit: int) -> bytes | TransportEr
 
 
 def _open_stream(response: HTTPResponse, call: Call, plan: CallPlan) -> OpenStream | NVGatewayError:
-    stream = OpenStream(response, call, plan.deadline)
+    stream = OpenStream(response, call, plan.deadline, takes_texts=plan.takes_texts)
     try:
         stream.read_first_token()
     except BaseException:
@@ -166,7 +166,7 @@ def _open_stream(response: HTTPResponse, call: Call, plan: CallPlan) -> OpenStre
 
 
 async def _aopen_stream(response: HTTPResponse, call: Call, plan: CallPlan) -> OpenStream | NVGatewayError:
-    stream = OpenStream(response, call, plan.deadline)
+    stream = OpenStream(response, call, plan.deadline, takes_texts=plan.takes_texts)
     try:
         await stream.aread_first_token()
     except BaseException:

@@ -37,6 +37,7 @@ from .inputs import messages_in, prompt_of
 from .learned import learn_single_tool_call, takes_single_tool_call
 from .payloads import RequestParts, request_parts, with_query
 from .request_path import RequestPath
+from .text_chunks import takes_texts
 from .token_counts import OfflineTokenCounts
 from .unwatched import UnwatchedCalls, with_signature
 
@@ -356,6 +357,7 @@ class SealedChatModel(OfflineTokenCounts, UnwatchedCalls):
             deadline=Deadline(limit),
             origins=self._path.http.origins,
             status_url=self._status_url,
+            takes_texts=takes_texts(self),
             split_body=partial(self._split_body, parts, messages, kwargs),
         )
         return plan, parts

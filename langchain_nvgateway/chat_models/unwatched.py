@@ -166,6 +166,7 @@ def _is_as_made(kind: type[BaseChatModel]) -> bool:
     for method in (
         BaseChatModel.invoke,
         BaseChatModel.ainvoke,
+        kind._convert_input,
         kind.generate_prompt,
         kind.agenerate_prompt,
         kind.generate,

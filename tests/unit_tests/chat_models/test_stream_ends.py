@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessageChunk
 
-from langchain_nvgateway import ContentFilteredError, InvalidResponseError, NVGatewayError, StreamInterruptedError
+from langchain_nvgateway import (
+    ChatNIM,
+    ContentFilteredError,
+    InvalidResponseError,
+    NVGatewayError,
+    StreamInterruptedError,
+)
 from langchain_nvgateway.emulator import Fault, Reply
 
 from .calling import Call, Endpoint, error_of
@@ -289,3 +295,26 @@ def test_a_refusal_is_on_the_message(nim: Endpoint, call: Call) -> None:
     except NVGatewayError:  # An answer without content may be refused as well.
         return
     assert answer.additional_kwargs["refusal"] == "I cannot help with that."
+
+
+def test_a_subclass_may_have_its_own_converter_of_chunks(call_stream: Call) -> None:
+    """It is given each chunk as it came, those of mere text too."""
+    seen: list[str] = []
+
+    class Numbered(ChatNIM):
+        def _convert_chunk_to_generation_chunk(self, chunk: dict[str, Any], *args: Any) -> Any:
+            seen.append(chunk["id"])
+            generation = super()._convert_chunk_to_generation_chunk(chunk, *args)
+            if generation is not None:
+                generation.message.additional_kwargs["ids"] = [chunk["id"]]
+            return generation
+
+    pieces = [
+        event({"id": name, "choices": [{"index": 0, "delta": {"content": name}, "finish_reason": reason}]})
+        for name, reason in [("a", None), ("b", None), ("c", "stop")]
+    ]
+    with serving(*pieces) as server:
+        answer = call_stream(Numbered(base_url=f"{server.origin}/v1", api_key="fake"))
+
+    assert seen == ["a", "b", "c"]
+    assert answer.additional_kwargs == {"ids": ["a", "b", "c"]}

@@ -184,3 +184,14 @@ def test_tools_that_change_between_calls_count(nim: Endpoint, call_whole: Call) 
         function["name"] = name
         answer = call_whole(nim.model(), tools=tools, tool_choice="required")
         assert [called["name"] for called in answer.tool_calls] == [name]
+
+
+def test_a_subclass_may_have_its_own_reading_of_inputs(nim: Endpoint, call_whole: Call) -> None:
+    """What a subclass makes of an input is what is sent."""
+
+    class Polite(ChatNIM):
+        def _convert_input(self, model_input: Any) -> Any:
+            return super()._convert_input(f"Please: {model_input}" if isinstance(model_input, str) else model_input)
+
+    call_whole(Polite(), "sit")
+    assert nim.chats[0].json["messages"][0]["content"] == "Please: sit"
