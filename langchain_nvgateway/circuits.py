@@ -23,11 +23,19 @@ class Circuits(Mapping[str, CircuitBreaker]):
 
     Args:
         tell: Called with an event when one opens, probes or closes.
+        build: Makes a breaker of its name and keyword arguments.
         rules: Keyword arguments of each `CircuitBreaker`.
     """
 
-    def __init__(self, tell: Callable[[Event], None], **rules: Any) -> None:
+    def __init__(
+        self,
+        tell: Callable[[Event], None],
+        *,
+        build: Callable[..., CircuitBreaker] = CircuitBreaker,
+        **rules: Any,
+    ) -> None:
         self._tell = tell
+        self._build = build
         self._rules = rules
         self._breakers: dict[str, CircuitBreaker] = {}
         self._lock = threading.Lock()
@@ -67,7 +75,7 @@ class Circuits(Mapping[str, CircuitBreaker]):
             with self._lock:
                 for name in names:
                     if name not in self._breakers:
-                        self._breakers[name] = CircuitBreaker(name, on_transition=self._on_transition, **self._rules)
+                        self._breakers[name] = self._build(name, on_transition=self._on_transition, **self._rules)
         return [self._breakers[name] for name in names]
 
     def _on_transition(self, transition: Transition) -> None:

@@ -16,11 +16,13 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.runnables.fallbacks import RunnableWithFallbacks
 
 from .attempts import Attempt
+from .breaker import CircuitBreaker
 from .chain import LegModel, chain_of
 from .circuits import Circuits
 from .egress import EgressPolicy
 from .errors import ConfigurationError, NVGatewayError
 from .events import AttemptEnded, Event, Listener, Listeners
+from .fleet import Seat, shared_fleet
 from .ledger import Ledger, Prices, Report, token_counts
 from .leg import Leg, common_profile
 from .overrides import split_model
@@ -84,8 +86,11 @@ class ModelManager:
         self._ledger = Ledger(clock=clock)
         self._listeners = Listeners()
         self._listeners.add(self._ledger.hear)
-        self._circuits = Circuits(self._listeners.tell, clock=clock, **_breaker_rules(self.settings))
         providers = Providers(self.settings, dict(models or {}), self._listeners)
+        url = self.settings.redis_url
+        self._seat = Seat(shared_fleet(url), providers.place_of) if url else None
+        build = self._seat.breaker if self._seat else CircuitBreaker
+        self._circuits = Circuits(self._listeners.tell, build=build, clock=clock, **_breaker_rules(self.settings))
         self._builder = LegBuilder(providers, self.policy, self._circuits, self._listeners)
         self._plain_sources: dict[str, _Source] = {}
         # A factory of fakes may ask for another role.
@@ -199,6 +204,8 @@ class ModelManager:
     def close(self) -> None:
         """Take no more calls; those that are under way end as they would have."""
         self._is_closed = True
+        if self._seat:
+            self._seat.close()
 
     async def aclose(self) -> None:
         """Do what `close` does."""
@@ -258,6 +265,8 @@ class ModelManager:
 
     def _source(self, role: str, overrides: dict[str, Any]) -> _Source:
         self.check_open()
+        if self._seat:
+            self._seat.start()
         if overrides:
             return self._built_source(role, overrides)
         with self._lock:

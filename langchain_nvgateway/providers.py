@@ -15,6 +15,7 @@ from .chat_models.gateway import DEFAULT_BASE_URL as GATEWAY_URL
 from .chat_models.nim import service_urls as nim_urls
 from .egress import checked_url
 from .errors import ConfigurationError
+from .fleet import fingerprint
 from .roles import PROVIDERS
 from .settings import NVGatewaySettings
 from .starfleet import DEFAULT_SCOPE, RefreshObserver, StarfleetTokenProvider, shared_provider
@@ -110,6 +111,30 @@ class Providers:
     def has_key(self, provider: str) -> bool:
         """Whether there is a key for a vendor, or a fake in its place."""
         return self.is_fake(provider) or bool(self._vendor_settings(provider)[0])
+
+    def place_of(self, breaker: str) -> str:
+        """Return by what the endpoint of a breaker is told from one of the same name elsewhere, as a fingerprint.
+
+        Args:
+            breaker: Name of the breaker. One for credentials is another one for other credentials: that some are
+                refused says nothing of those that another process has.
+        """
+        provider = breaker.partition(":")[0]
+        if self.is_fake(provider):
+            return fingerprint("fake")
+        settings = self._settings
+        url: str | None
+        secrets: tuple[str | SecretStr | None, ...]
+        if provider == "nvidia-nim":
+            url, secrets = settings.nvidia_nim_base_url, (settings.nvidia_nim_api_key,)
+        elif provider == "nvidia-gateway":
+            url = settings.llm_gateway_base_url
+            secrets = (settings.starfleet_id, settings.starfleet_secret, settings.starfleet_token_url)
+        else:
+            key, url, _ = self._vendor_settings(provider)
+            secrets = (key,)
+        known = [given.get_secret_value() if isinstance(given, SecretStr) else given or "" for given in secrets]
+        return fingerprint((url or "").rstrip("/"), *(known if breaker.endswith("/credentials") else ()))
 
     def urls(self, provider: str) -> list[str]:
         """Return where a provider's requests go; nowhere for a fake.

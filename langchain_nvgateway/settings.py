@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 from .errors import ConfigurationError
+from .redis_url import wrong_with
 from .roles import PROVIDERS, role_key
 
 __all__ = ["NVGatewaySettings", "settings_from"]
@@ -122,6 +123,9 @@ class NVGatewaySettings(BaseSettings):
     max_tokens: int = Field(default=10_000, gt=0, validation_alias="nvgateway_max_tokens")
     """Longest answer in tokens."""
 
+    redis_url: SecretStr | None = Field(default=None, validation_alias="nvgateway_redis_url")
+    """Redis or Valkey by which processes share circuits and tokens; its URL may hold a password."""
+
     role_models: dict[str, tuple[str, ...]] = Field(default_factory=dict, validation_alias=_NO_VARIABLE)
     """Models of roles as `provider:model`, from the variables `NVGATEWAY_<ROLE>_MODELS`."""
 
@@ -167,6 +171,15 @@ class NVGatewaySettings(BaseSettings):
             msg = f"give some of {', '.join(PROVIDERS)}, separated by commas"
             raise ValueError(msg)
         return tuple(dict.fromkeys(names))
+
+    @field_validator("redis_url", mode="after")
+    @classmethod
+    def _check_redis_url(cls, value: SecretStr | None) -> SecretStr | None:
+        wrong = wrong_with(value.get_secret_value()) if value else None
+        if wrong:
+            msg = f"{wrong}; give redis://host:6379/0, or rediss://user:password@host:6380/0 with TLS"
+            raise ValueError(msg)
+        return value
 
     @field_validator("role_models", mode="after")
     @classmethod

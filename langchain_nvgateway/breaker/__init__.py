@@ -14,6 +14,7 @@ from .guard import Guard
 from .listening import Reason, Transition
 from .openings import Opening, opening_of
 from .permit import Permit
+from .shared import ProbeGate, SharedCircuit, SharedCircuitBreaker
 from .snapshot import BreakerSnapshot
 
 __all__ = [
@@ -23,7 +24,10 @@ __all__ = [
     "Guard",
     "Opening",
     "Permit",
+    "ProbeGate",
     "Reason",
+    "SharedCircuit",
+    "SharedCircuitBreaker",
     "Transition",
     "opening_of",
 ]

@@ -23,8 +23,12 @@ Reason = Literal[
     "probes-succeeded",
     "forced",
     "reset",
+    "fleet",
 ]
-"""Why a circuit changed its state; the third and fourth are failures that by themselves open it (see `Opening`)."""
+"""Why a circuit changed its state; the third and fourth are failures that by themselves open it (see `Opening`).
+
+With the last one it follows the circuit of another process (see `shared`).
+"""
 
 _logger = logging.getLogger("langchain_nvgateway")
 

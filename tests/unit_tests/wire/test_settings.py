@@ -44,7 +44,7 @@ _VALUES: dict[str, tuple[str, str, Any]] = {
     "NVGATEWAY_BREAKER_FAILURE_THRESHOLD": ("breaker_failure_threshold", "5", 5),
     "NVGATEWAY_BREAKER_OPEN_SECONDS": ("breaker_open_seconds", "7.5", 7.5),
 }
-_ALL = [*_TEXTS, *_SECRETS, *_VALUES, "NVGATEWAY_PLANNER_MODELS"]
+_ALL = [*_TEXTS, *_SECRETS, *_VALUES, "NVGATEWAY_PLANNER_MODELS", "NVGATEWAY_REDIS_URL"]
 
 
 @pytest.fixture(autouse=True)
@@ -297,3 +297,40 @@ def test_variables_of_others_change_nothing(name: str, value: str, monkeypatch: 
     monkeypatch.setenv(name, value)
 
     assert NVGatewaySettings().model_dump(exclude_defaults=True) == {}
+
+
+def test_url_of_redis_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may hold a password."""
+    monkeypatch.setenv("NVGATEWAY_REDIS_URL", "rediss://fleet:hunter2@redis.test:6380/1")
+    settings = NVGatewaySettings()
+
+    assert settings.redis_url is not None
+    assert settings.redis_url.get_secret_value().endswith("@redis.test:6380/1")
+    assert "hunter2" not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "hunter2",
+        "http://hunter2@redis.test",
+        "redis://",
+        "redis://:hunter2@redis.test:port",
+        "redis://:hunter2@redis.test:0",
+        "redis://:hunter2@redis.test/first",
+        "redis://:hunter2 @redis.test",
+        "redis://:hunter2#@redis.test",
+        "redis://redis.test?password=hunter2",
+        "rediss://redis.test?ssl_cert_reqs=none",
+        "unix:///tmp/hunter2.sock",
+    ],
+)
+def test_bad_url_of_redis_is_refused_without_being_shown(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the variable, and shows a good one."""
+    monkeypatch.setenv("NVGATEWAY_REDIS_URL", url)
+
+    with pytest.raises(ConfigurationError, match=r"NVGATEWAY_REDIS_URL.*redis://host:6379/0") as caught:
+        NVGatewaySettings()
+
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.setting == "NVGATEWAY_REDIS_URL"

@@ -1,0 +1,134 @@
+"""The connection to Redis, which fails fast, says so once, and never raises."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ..errors import ConfigurationError
+from ..redis_url import host_of
+
+__all__ = ["CONNECT_SECONDS", "OPERATION_SECONDS", "RedisLink"]
+
+CONNECT_SECONDS, OPERATION_SECONDS = 0.5, 0.25
+"""Longest time to connect, and to send or receive; both in threads of the package, never in a caller's."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
+"""Seconds without another try after a failure; they double from the first to the second."""
+
+QUIET_SECONDS = 60.0
+"""For so long after a warning further losses are told at DEBUG only."""
+
+_logger = logging.getLogger("langchain_nvgateway")
+_draw = random.SystemRandom().random
+
+ResultT = TypeVar("ResultT")
+
+
+class RedisLink:
+    """A Redis that may be down, slow, full, or back at any time.
+
+    For threads of the package only, since it blocks; it may be used by several at once.
+
+    Args:
+        url: `redis://` or `rediss://`, with what signs in.
+
+    Raises:
+        ConfigurationError: The package `redis` is not installed.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._library = _library()
+        self._url = url
+        self._host = host_of(url)
+        self._tells_again_at = float("-inf")
+        self.reconnect()
+
+    def __repr__(self) -> str:
+        return f"RedisLink({self._host!r}, is_lost={self.is_lost})"
+
+    def reconnect(self) -> None:
+        """Start with new connections, as in a child process, where those of the parent are not to be touched."""
+        never = self._library.retry.Retry(self._library.backoff.NoBackoff(), 0)
+        self._redis = self._library.Redis.from_url(
+            self._url,
+            protocol=2,
+            retry=never,
+            socket_timeout=OPERATION_SECONDS,
+            socket_connect_timeout=CONNECT_SECONDS,
+        )
+        self.is_lost = False
+        self._was_told = False
+        self.failures = 0
+        """Tries in a row that failed."""
+        self._pause_until = float("-inf")
+
+    @property
+    def seconds_to_pause(self) -> float:
+        """Seconds until another try, 0 if it may be made now."""
+        return max(self._pause_until - time.monotonic(), 0.0)
+
+    def run(self, work: Callable[[Any], ResultT]) -> ResultT | None:
+        """Return what `work` makes of a Redis client, `None` if it cannot be reached or refuses.
+
+        Without a try while the last failure was only just now.
+        """
+        if self.seconds_to_pause:
+            return None
+        try:
+            result = work(self._redis)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with Redis, calls go on without it
+            self._lose(error)
+            return None
+        self._find()
+        return result
+
+    def run_script(self, script: str, digest: str, keys: list[str], arguments: list[Any]) -> Any | None:
+        """Return what a script returns, `None` as `run` does; it is sent whole only if Redis has not got it yet."""
+
+        def work(redis: Any) -> Any:
+            try:
+                return redis.evalsha(digest, len(keys), *keys, *arguments)
+            except self._library.exceptions.NoScriptError:
+                return redis.eval(script, len(keys), *keys, *arguments)
+
+        return self.run(work)
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._redis.close()
+
+    def _lose(self, error: Exception) -> None:
+        self.is_lost = True
+        now = time.monotonic()
+        self._pause_until = now + min(FIRST_PAUSE * 2.0 ** min(self.failures, 10), LONGEST_PAUSE) * (1 + 0.25 * _draw())
+        self.failures += 1
+        if self.failures > 1:
+            return
+        self._was_told = now >= self._tells_again_at
+        if self._was_told:
+            self._tells_again_at = now + QUIET_SECONDS
+        # Only the class: what a server says may quote what it was sent.
+        msg = "Redis at %s is lost (%s): each process goes by its own breakers and tokens until it is back"
+        _logger.log(logging.WARNING if self._was_told else logging.DEBUG, msg, self._host, type(error).__name__)
+
+    def _find(self) -> None:
+        if not self.is_lost:
+            return
+        self.is_lost = False
+        self.failures = 0
+        _logger.log(logging.INFO if self._was_told else logging.DEBUG, "Redis at %s is back", self._host)
+
+
+def _library() -> Any:
+    try:
+        import redis
+        import redis.backoff
+        import redis.retry
+    except ImportError:
+        msg = "NVGATEWAY_REDIS_URL needs the package redis. Run: pip install 'langchain-nvgateway[redis]'"
+        raise ConfigurationError(msg, setting="NVGATEWAY_REDIS_URL") from None
+    return redis

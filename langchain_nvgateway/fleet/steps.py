@@ -1,0 +1,102 @@
+"""What a process does with a circuit of the fleet, and what comes of it: in and out of the Lua script."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Literal
+
+from ..breaker import BreakerState, SharedCircuit
+
+__all__ = ["Answer", "Holder", "Step", "Verb", "answer_from", "arguments"]
+
+_CLOSED = SharedCircuit()
+
+Verb = Literal["look", "open", "close", "reset", "claim", "release"]
+"""What a process does with a circuit.
+
+`look` reads it. `open` and `close` say what its breaker did, `reset` that somebody closed it by hand. `claim` asks
+for the lease of the probe, or renews it; `release` gives it back.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a process does with one circuit."""
+
+    verb: Verb = "look"
+
+    base: int = 0
+    """Generation in which it saw the circuit; 0 when it has not seen it lately."""
+
+    circuit: SharedCircuit = _CLOSED
+    """The circuit of its own breaker."""
+
+    wants: bool = False
+    """Whether it has calls that would probe."""
+
+
+class Holder(IntEnum):
+    """Who has the lease of the probe."""
+
+    NOBODY = 0
+    ME = 1
+    OTHER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a step, and the circuit after it."""
+
+    is_done: bool
+    generation: int
+    """0 when nobody shares the circuit."""
+
+    circuit: SharedCircuit = _CLOSED
+    holder: Holder = Holder.NOBODY
+
+    hold_left: float = 0.0
+    """Seconds for which the holder need not pass its right on."""
+
+    is_wanted: bool = False
+    """Whether another process waits for that."""
+
+
+def arguments(step: Step, owner: str) -> tuple[str, ...]:
+    """Return what the script is given for a step of a process."""
+    circuit = step.circuit
+    age = max(circuit.open_for - circuit.seconds_left, 0.0)
+    numbers = _ms(circuit.seconds_left), _ms(circuit.open_for), str(circuit.openings), _ms(age)
+    return step.verb, str(step.base), owner, *numbers, _flag(is_set=step.wants), _flag(is_set=bool(circuit.probes_out))
+
+
+def answer_from(reply: Any) -> Answer:
+    """Return what the script's reply for one circuit says.
+
+    Raises:
+        ValueError: It is no reply of this script.
+    """
+    if not isinstance(reply, list) or len(reply) < 2:
+        raise ValueError("not a reply of the script")
+    if not reply[1]:
+        return Answer(is_done=False, generation=0)
+    done, generation, state, left, length, openings, since, holder, hold_left, want = reply
+    is_open = state in (b"open", "open")
+    # One that was closed by hand remembers nothing of earlier openings.
+    closed_for = None if is_open or not int(openings) else int(since) / 1000
+    circuit = SharedCircuit(
+        BreakerState.OPEN if is_open else BreakerState.CLOSED,
+        openings=int(openings),
+        open_for=int(length) / 1000,
+        seconds_left=int(left) / 1000 if is_open else 0.0,
+        closed_for=closed_for,
+    )
+    return Answer(bool(done), int(generation), circuit, Holder(int(holder)), int(hold_left) / 1000, bool(want))
+
+
+def _ms(seconds: float) -> str:
+    return str(round(seconds * 1000))
+
+
+def _flag(*, is_set: bool) -> str:
+    return "1" if is_set else "0"
