@@ -86,9 +86,10 @@ class ModelManager:
         self._ledger = Ledger(clock=clock)
         self._listeners = Listeners()
         self._listeners.add(self._ledger.hear)
-        providers = Providers(self.settings, dict(models or {}), self._listeners)
-        url = self.settings.redis_url
-        self._seat = Seat(shared_fleet(url), providers.place_of) if url else None
+        fleet = shared_fleet(self.settings.redis_url) if self.settings.redis_url else None
+        store = fleet.tokens if fleet else None
+        providers = Providers(self.settings, dict(models or {}), self._listeners, store=store)
+        self._seat = Seat(fleet, providers.place_of) if fleet else None
         build = self._seat.breaker if self._seat else CircuitBreaker
         self._circuits = Circuits(self._listeners.tell, build=build, clock=clock, **_breaker_rules(self.settings))
         self._builder = LegBuilder(providers, self.policy, self._circuits, self._listeners)

@@ -18,7 +18,7 @@ from .errors import ConfigurationError
 from .fleet import fingerprint
 from .roles import PROVIDERS
 from .settings import NVGatewaySettings
-from .starfleet import DEFAULT_SCOPE, RefreshObserver, StarfleetTokenProvider, shared_provider
+from .starfleet import DEFAULT_SCOPE, RefreshObserver, StarfleetTokenProvider, TokenStore, shared_provider
 
 __all__ = ["Factory", "Fakes", "Providers", "check_parameters"]
 
@@ -63,12 +63,20 @@ class Providers:
         settings: The settings.
         fakes: Chat models in the place of providers.
         observer: Hears of new tokens.
+        store: Where processes share tokens, if they do.
 
     Raises:
         ConfigurationError: A fake stands in the place of no provider, or is none.
     """
 
-    def __init__(self, settings: NVGatewaySettings, fakes: Fakes, observer: RefreshObserver) -> None:
+    def __init__(
+        self,
+        settings: NVGatewaySettings,
+        fakes: Fakes,
+        observer: RefreshObserver,
+        *,
+        store: TokenStore | None = None,
+    ) -> None:
         for provider, fake in fakes.items():
             if provider not in PROVIDERS:
                 msg = f"models has {provider!r}, which is no provider; there are {', '.join(PROVIDERS)}."
@@ -79,6 +87,7 @@ class Providers:
         self._settings = settings
         self._fakes = fakes
         self._observer = observer
+        self._store = store
 
     def is_fake(self, provider: str) -> bool:
         """Whether a fake stands in the provider's place."""
@@ -218,6 +227,8 @@ class Providers:
         scope = settings.starfleet_scope or DEFAULT_SCOPE
         tokens = shared_provider(token_url, settings.starfleet_id or "", secret, scope=scope)
         tokens.observe(self._observer)
+        if self._store:
+            tokens.share(self._store)
         return tokens
 
     def _fake(self, role: str, provider: str, model: str) -> BaseChatModel:

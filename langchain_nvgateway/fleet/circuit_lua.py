@@ -19,6 +19,7 @@ holds the lease of the probe. What cannot be read, of another type or with other
 
 from __future__ import annotations
 
+from .redis_link import Script
 from .schema import HOLD_MS, KEEP_CLOSED_MS, KEEP_OPEN_MS, LEASE_SECONDS, LONGEST_HOLD_MS
 
 __all__ = ["SCRIPT"]
@@ -119,4 +120,4 @@ end
 return answers
 """
 
-SCRIPT = _TIMES + _RULES
+SCRIPT = Script(_TIMES + _RULES)

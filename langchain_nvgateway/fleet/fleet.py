@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 import weakref
+from concurrent.futures import Future
 from typing import Any
 
 from pydantic import SecretStr
@@ -17,17 +18,33 @@ from pydantic import SecretStr
 from ..breaker import SharedCircuitBreaker
 from .circuit_lua import SCRIPT
 from .member import Member
-from .redis_link import RedisLink
+from .redis_link import CONNECT_SECONDS, OPERATION_SECONDS, RedisLink, Script
 from .schema import VIEW_SECONDS, circuit_key
 from .steps import answer_from, arguments
+from .token_store import FleetTokens
 
 __all__ = ["Fleet", "shared_fleet"]
 
 IDLE_AFTER, IDLE_SECONDS = 60.0, 5.0
 """After so many seconds without a call, the fleet is looked at this often only, until the next call."""
 
-_DIGEST = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()  # How Redis names scripts.
+CALL_SECONDS = CONNECT_SECONDS + 2 * OPERATION_SECONDS
+"""For so long a refresh of a token waits for Redis at most, each time it asks."""
+
+LINGER_SECONDS = 1.0
+"""For so long the thread stays for another call of that kind when nobody has breakers."""
+
 _logger = logging.getLogger("langchain_nvgateway")
+
+
+class _Call:
+    """A script that another thread of this process wants to have run."""
+
+    def __init__(self, script: Script, keys: list[str], arguments: list[Any]) -> None:
+        self.script = script
+        self.keys = keys
+        self.arguments = arguments
+        self.reply: Future[Any] = Future()
 
 
 class Fleet:
@@ -38,20 +55,22 @@ class Fleet:
     what happened here, and brings what happened elsewhere, for all breakers together.
 
     The commands that it needs: `EVALSHA` and `EVAL`, and within the script `TIME`, `HMGET`, `HSET`, `DEL` and
-    `PEXPIRE`; for tokens also `GET`, `SET` and `PTTL` (see `token_store`). All keys start with `PREFIX`.
+    `PEXPIRE`; for tokens also `GET`, `SET` and `PTTL`. All keys start with `PREFIX`.
 
     Args:
         url: URL of the server.
 
     Raises:
-        ConfigurationError: The package `redis` is not installed.
+        ConfigurationError: The packages of the extra `redis` are not installed.
     """
 
     def __init__(self, url: SecretStr) -> None:
         self.link = RedisLink(url.get_secret_value())
+        self.tokens = FleetTokens(self.call)
+        """Where token providers of this process share tokens."""
         self._members: list[Member] = []
         self._is_running = False
-        self._active_at = self._asked_at = -math.inf
+        self._active_at = self._asked_at = self._called_at = -math.inf
         self._renew()
         _alive.add(self)
 
@@ -91,22 +110,39 @@ class Fleet:
             for member in self._members:
                 member.is_watching = True
             was_idle, self._active_at = self._is_idle(), time.monotonic()
-            if self._is_running:
-                if was_idle:
-                    self.wake()
-                return
-            self._is_running = True
+            if not self._is_running:
+                self._start_thread()
+            elif was_idle:
+                self.wake()
+
+    def call(self, script: Script, keys: list[str], arguments: list[Any]) -> Any | None:
+        """Let the thread run a script; blocks for `CALL_SECONDS` at most, and then returns `None`."""
+        call = _Call(script, keys, arguments)
+        with self._lock:
+            self._woken.put(call)
+            self._called_at = time.monotonic()
+            if not self._is_running:
+                self._start_thread()
+        try:
+            return call.reply.result(CALL_SECONDS)
+        except TimeoutError:
+            call.reply.cancel()
+            return None
+
+    def _start_thread(self) -> None:
+        self._is_running = True
         thread = threading.Thread(target=self._watch, args=(self._woken,), name="nvgateway-fleet", daemon=True)
         try:
             thread.start()
         except RuntimeError:  # The interpreter ends, or there are no threads left: the breakers go by their own rules.
             self.link.is_lost = True
+            self._is_running = False
 
     def wake(self) -> None:
         """Let the thread look at once; never waits."""
         self._woken.put(None)
 
-    def _watch(self, woken: queue.SimpleQueue[None]) -> None:
+    def _watch(self, woken: queue.SimpleQueue[_Call | None]) -> None:
         while self._is_needed(woken):
             seconds = VIEW_SECONDS / 2
             try:
@@ -114,20 +150,25 @@ class Fleet:
                 seconds = self._seconds_to_next()
             except Exception:
                 _logger.exception("The fleet could not be looked at; please report this")
-            try:
-                woken.get(timeout=seconds)
-                while not woken.empty():
-                    woken.get_nowait()
-            except queue.Empty:
-                pass
+            self._serve(woken, seconds)
         self.link.close()
 
-    def _is_needed(self, woken: queue.SimpleQueue[None]) -> bool:
+    def _serve(self, woken: queue.SimpleQueue[_Call | None], seconds: float) -> None:
+        """Do what this process asks for, until it has asked for nothing for some seconds, or wakes the thread."""
+        try:
+            call = woken.get(timeout=seconds)
+            while call is not None or not woken.empty():
+                if call and call.reply.set_running_or_notify_cancel():
+                    call.reply.set_result(self.link.run(call.script, call.keys, call.arguments))
+                call = woken.get_nowait()
+        except queue.Empty:
+            pass
+
+    def _is_needed(self, woken: queue.SimpleQueue[_Call | None]) -> bool:
         with self._lock:
             self._members = [member for member in self._members if member.is_alive]
-            if woken is not self._woken:
-                return False
-            self._is_running = bool(self._members)
+            is_called = not woken.empty() or time.monotonic() - self._called_at < LINGER_SECONDS
+            self._is_running = bool(self._members) or is_called
             return self._is_running
 
     def _look(self) -> None:
@@ -141,7 +182,7 @@ class Fleet:
         keys = [member.key for member, _ in steps]
         told = [word for member, step in steps for word in arguments(step, member.owner)]
         sent_at = time.monotonic()
-        replies = self.link.run_script(SCRIPT, _DIGEST, keys, told)
+        replies = self.link.run(SCRIPT, keys, told)
         if replies is None:
             return
         for (member, _), reply in zip(steps, replies, strict=True):
@@ -163,7 +204,7 @@ class Fleet:
 
     def _renew(self) -> None:
         self._lock = threading.Lock()
-        self._woken: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._woken: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
 
     def after_fork(self) -> None:
         """Become a process of its own in a child, where the thread does not exist."""
@@ -185,7 +226,7 @@ def shared_fleet(url: SecretStr) -> Fleet:
     """Return the process's fleet at a URL.
 
     Raises:
-        ConfigurationError: The package `redis` is not installed.
+        ConfigurationError: The packages of the extra `redis` are not installed.
     """
     key = hashlib.sha256(url.get_secret_value().encode()).hexdigest()
     with _lock:

@@ -86,6 +86,8 @@ class Member:
 
     def changed(self) -> None:
         """Tell the other processes of a transition."""
+        if not self.is_watching:
+            self._watcher.start()
         if not self._is_detached:
             self._watcher.wake()
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import random
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from ..errors import ConfigurationError
 from ..redis_url import host_of
 
-__all__ = ["CONNECT_SECONDS", "OPERATION_SECONDS", "RedisLink"]
+__all__ = ["CONNECT_SECONDS", "OPERATION_SECONDS", "RedisLink", "Script"]
 
 CONNECT_SECONDS, OPERATION_SECONDS = 0.5, 0.25
 """Longest time to connect, and to send or receive; both in threads of the package, never in a caller's."""
@@ -25,19 +25,25 @@ QUIET_SECONDS = 60.0
 _logger = logging.getLogger("langchain_nvgateway")
 _draw = random.SystemRandom().random
 
-ResultT = TypeVar("ResultT")
+
+class Script:
+    """A Lua script, and the name that Redis has for it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 class RedisLink:
     """A Redis that may be down, slow, full, or back at any time.
 
-    For threads of the package only, since it blocks; it may be used by several at once.
+    For one thread of the package, since it blocks.
 
     Args:
         url: `redis://` or `rediss://`, with what signs in.
 
     Raises:
-        ConfigurationError: The package `redis` is not installed.
+        ConfigurationError: The packages of the extra `redis` are not installed.
     """
 
     def __init__(self, url: str) -> None:
@@ -71,35 +77,31 @@ class RedisLink:
         """Seconds until another try, 0 if it may be made now."""
         return max(self._pause_until - time.monotonic(), 0.0)
 
-    def run(self, work: Callable[[Any], ResultT]) -> ResultT | None:
-        """Return what `work` makes of a Redis client, `None` if it cannot be reached or refuses.
+    def run(self, script: Script, keys: list[str], arguments: list[Any]) -> Any | None:
+        """Return what a script returns, `None` if Redis cannot be reached or refuses.
 
-        Without a try while the last failure was only just now.
+        The script is sent whole only if Redis has not got it yet. Nothing is sent while the last failure was only
+        just now.
         """
         if self.seconds_to_pause:
             return None
         try:
-            result = work(self._redis)
+            result = self._evaluated(script, keys, arguments)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with Redis, calls go on without it
             self._lose(error)
             return None
         self._find()
         return result
 
-    def run_script(self, script: str, digest: str, keys: list[str], arguments: list[Any]) -> Any | None:
-        """Return what a script returns, `None` as `run` does; it is sent whole only if Redis has not got it yet."""
-
-        def work(redis: Any) -> Any:
-            try:
-                return redis.evalsha(digest, len(keys), *keys, *arguments)
-            except self._library.exceptions.NoScriptError:
-                return redis.eval(script, len(keys), *keys, *arguments)
-
-        return self.run(work)
-
     def close(self) -> None:
-        """Close the connections that are not in use."""
+        """Close the connection; the next run makes a new one."""
         self._redis.close()
+
+    def _evaluated(self, script: Script, keys: list[str], arguments: list[Any]) -> Any:
+        try:
+            return self._redis.evalsha(script.digest, len(keys), *keys, *arguments)
+        except self._library.exceptions.NoScriptError:
+            return self._redis.eval(script.text, len(keys), *keys, *arguments)
 
     def _lose(self, error: Exception) -> None:
         self.is_lost = True
@@ -125,10 +127,11 @@ class RedisLink:
 
 def _library() -> Any:
     try:
+        import cryptography  # noqa: F401 - looked for here, where it can be said, and used for tokens
         import redis
         import redis.backoff
         import redis.retry
     except ImportError:
-        msg = "NVGATEWAY_REDIS_URL needs the package redis. Run: pip install 'langchain-nvgateway[redis]'"
+        msg = "NVGATEWAY_REDIS_URL needs redis and cryptography. Run: pip install 'langchain-nvgateway[redis]'"
         raise ConfigurationError(msg, setting="NVGATEWAY_REDIS_URL") from None
     return redis

@@ -9,7 +9,9 @@ import os
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from urllib.parse import urlsplit
 
@@ -22,6 +24,7 @@ from .exchange import obtain
 from .flight import Flight
 from .outcomes import Failure, error_from
 from .schedule import NO_TOKEN, HeldToken, HoldOff, Invalidations, Moment, TokenState
+from .shared_refresh import TokenStore, obtain_shared
 from .token_request import AuthMethod, TokenRequest
 
 if TYPE_CHECKING:
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_SCOPE", "RefreshObserver", "StarfleetTokenProvider"]
 
 DEFAULT_SCOPE = "azureopenai-readwrite"
+
+_REMEMBERED = 8
+"""Refused tokens that are not taken from other processes any more."""
 
 logger = logging.getLogger("langchain_nvgateway")
 
@@ -102,6 +108,8 @@ class StarfleetTokenProvider:
         self._hold_off = HoldOff()
         self._failure: StarfleetError | None = None
         self._generation = 0
+        self._store: TokenStore | None = None
+        self._rejected: deque[str] = deque(maxlen=_REMEMBERED)
         self._observers: weakref.WeakSet[RefreshObserver] = weakref.WeakSet()
         self._is_closed = False
         self._forget_flight()
@@ -152,6 +160,7 @@ class StarfleetTokenProvider:
             if row is None:
                 return False
             self._invalidations = row
+            self._rejected.append(rejected)
             self._held = NO_TOKEN
             return True
 
@@ -188,6 +197,10 @@ class StarfleetTokenProvider:
         """Tell `observer` what comes of each refresh, for as long as somebody else holds it."""
         with self._lock:
             self._observers.add(observer)
+
+    def share(self, store: TokenStore) -> None:
+        """Share tokens with other processes from the next refresh on."""
+        self._store = store
 
     def close(self) -> None:
         """Stop refreshing and forget the token; those who wait get a `StarfleetError`."""
@@ -310,7 +323,8 @@ class StarfleetTokenProvider:
         secret = self._secret.read()
         if isinstance(secret, Failure):
             return secret
-        return obtain(
+        ask = partial(
+            obtain,
             self._http,
             self._request.with_secret(secret),
             secrets=self._request.secrets(secret) + ((self._held.value,) if self._held.value else ()),
@@ -318,6 +332,24 @@ class StarfleetTokenProvider:
             now=self._now,
             pause=flight.called_off.wait,
         )
+        store = self._store
+        if store is None:
+            return ask()
+        return obtain_shared(
+            store.begin(secret, self._request.url, self._request.client_id, self._request.scope),
+            ask=ask,
+            is_wanted=self._is_wanted,
+            deadline=deadline,
+            now=self._now,
+            pause=flight.called_off.wait,
+        )
+
+    def _is_wanted(self, found: HeldToken) -> bool:
+        """Whether a token of another process is good, is none that a gateway refused, and outlives the held one."""
+        held = self._held
+        is_later = held is NO_TOKEN or found.ends_at.monotonic > held.ends_at.monotonic
+        is_known = found.value == held.value or found.value in self._rejected
+        return found.is_usable(self._now()) and is_later and not is_known
 
     def _settle(self, flight: Flight, outcome: HeldToken | Failure, generation: int) -> None:
         result: str | StarfleetError
@@ -333,6 +365,8 @@ class StarfleetTokenProvider:
                 result = self._held_off(outcome, generation)
         flight.land(result)
         _log(flight, self._host, result)
+        if isinstance(outcome, HeldToken) and outcome.is_from_fleet:
+            return  # The token endpoint was not asked, so there is nothing to tell of it.
         with self._lock:
             observers = list(self._observers)
         for observer in observers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 __all__ = ["NO_TOKEN", "HeldToken", "HoldOff", "Invalidations", "Moment", "TokenState"]
@@ -86,6 +86,12 @@ class HeldToken:
     useless_at: Moment
     ends_at: Moment
 
+    life: float = 0.0
+    """Seconds that the server gave it."""
+
+    is_from_fleet: bool = False
+    """Whether another process got it."""
+
     @classmethod
     def from_answer(cls, value: str, *, expires_in: float, asked_at: Moment, draw: float) -> HeldToken:
         """Plan the life of a token that has just come.
@@ -102,7 +108,22 @@ class HeldToken:
             near_end_at=asked_at.after(expires_in - min(NEAR_END_SECONDS, NEAR_END_SHARE * expires_in)),
             useless_at=asked_at.after(expires_in - min(USELESS_SECONDS, USELESS_SHARE * expires_in)),
             ends_at=asked_at.after(expires_in),
+            life=expires_in,
         )
+
+    @classmethod
+    def from_fleet(cls, value: str, life: float, seconds_left: float, *, now: Moment, draw: float) -> HeldToken:
+        """Plan what is left of the life of a token that another process got.
+
+        Args:
+            value: The token.
+            life: Its whole life in seconds.
+            seconds_left: What is left of it.
+            now: The clocks.
+            draw: As for `from_answer`.
+        """
+        token = cls.from_answer(value, expires_in=life, asked_at=now.after(seconds_left - life), draw=draw)
+        return replace(token, is_from_fleet=True)
 
     def state(self, now: Moment) -> TokenState:
         """Return how good the token is."""

@@ -35,7 +35,7 @@ class Do:
     def __call__(self, who: str, verb: str, circuit: SharedCircuit, base: int, *, wants: bool = False) -> Answer:
         """Do a step, and return what came of it."""
         step = Step(verb, base, circuit, wants)  # type: ignore[arg-type] - the verbs are literals
-        (reply,) = self.valkey.client.eval(SCRIPT, 1, KEY, *arguments(step, who))
+        (reply,) = self.valkey.client.eval(SCRIPT.text, 1, KEY, *arguments(step, who))
         return answer_from(reply)
 
     def end_open_time(self) -> None:

@@ -41,6 +41,11 @@ class Valkey:
         self.client = redis.Redis(port=self._port, protocol=2, decode_responses=True)
         """A client that may do everything."""
 
+    def raw(self, key: str) -> bytes:
+        """Return what stands at a key."""
+        with redis.Redis(port=self._port, protocol=2) as client:
+            return bytes(client.get(key) or b"")
+
     def terminate(self) -> None:
         """Let it end as a service manager does."""
         self.client.close()

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from langchain_nvgateway.breaker import Permit
 from langchain_nvgateway.errors import CircuitOpenError
 from langchain_nvgateway.fleet import Fleet
+from langchain_nvgateway.starfleet import StarfleetTokenProvider
 
 from .valkey import PATIENCE
 
@@ -89,6 +90,11 @@ class _Part:
         self._fleet = Fleet(SecretStr(url))
         self._breaker = self._fleet.breaker("nvidia-nim:fake-model", place="here", jitter=0.0, **rules)
         self._permit: Permit | None = None
+
+    def token(self, token_url: str) -> str:
+        self._provider = StarfleetTokenProvider(token_url, "fake-id", "fake-secret")
+        self._provider.share(self._fleet.tokens)
+        return self._provider.get_token()
 
     def state(self) -> str:
         return self._breaker.state.value
