@@ -56,7 +56,7 @@ AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 @app.command(short_help="Check tokens, chats, tool calls and NIM.")
 def doctor(emulator: OnEmulator = False, as_json: AsJSON = False) -> None:
-    """Check the token, a chat, a tool call, three calls on one token, and NIM; exit with 1 if one fails."""
+    """Check token, chat, tool call, three calls on one token, NIM, and Redis if set; exit with 1 if one fails."""
     with expected_failures(), _settings(emulator, quiet=as_json) as settings:
         results = _checked(settings, as_json=as_json)
         notes = _notes()
@@ -160,11 +160,11 @@ def run_emulator(
 
 
 def _checked(settings: NVGatewaySettings, *, as_json: bool) -> list[CheckResult]:
-    from .doctor import CHECKS, run_checks
+    from .doctor import names_of_checks, run_checks
 
     results = []
     checks = run_checks(settings)
-    for name in CHECKS:
+    for name in names_of_checks(settings):
         with console().status(f"{name} …") if is_lively() and not as_json else nullcontext():
             result = next(checks)
         results.append(result)
@@ -220,7 +220,7 @@ def _settings_of(emu: Emulator, **others: Any) -> NVGatewaySettings:
 
     # As arguments, so that a variable of the real services cannot send anything there.
     own = {name.lower(): value for name, value in emu.env.items()}
-    return NVGatewaySettings(**{**others, "allow_external": False, **own})
+    return NVGatewaySettings(**{**others, "allow_external": False, "redis_url": None, **own})
 
 
 def _only_settings_of(emu: Emulator) -> NVGatewaySettings:

@@ -6,20 +6,22 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import NVGatewayError
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+    from pydantic import SecretStr
 
     from ..settings import NVGatewaySettings
     from ..starfleet import StarfleetTokenProvider
 
-__all__ = ["CHECKS", "CheckResult", "run_checks"]
+__all__ = ["CHECKS", "CheckResult", "names_of_checks", "run_checks"]
 
 CHECKS = ("token", "chat", "tool call", "concurrent calls", "NIM")
-"""Names of the checks in their order."""
+"""Names of the checks that are always made, in their order."""
 
 Status = Literal["ok", "failed", "not run"]
 
@@ -60,6 +62,11 @@ class _FailedError(Exception):
     """A check whose answer is not what it has to be."""
 
 
+def names_of_checks(settings: NVGatewaySettings) -> tuple[str, ...]:
+    """Return the names of the checks that `run_checks` makes, in their order."""
+    return (*CHECKS, "Redis") if settings.redis_url else CHECKS
+
+
 def run_checks(settings: NVGatewaySettings) -> Iterator[CheckResult]:
     """Yield the result of each check as soon as it is there; a failed one does not stop the others."""
     from .. import chat_models  # noqa: F401 - loaded before the clock starts: it takes longer than a check
@@ -71,8 +78,9 @@ def run_checks(settings: NVGatewaySettings) -> Iterator[CheckResult]:
         gateway.tool_call,
         gateway.concurrent_calls,
         lambda: _nim(settings),
+        *((partial(_redis, settings.redis_url),) if settings.redis_url else ()),
     )
-    for name, check in zip(CHECKS, checks, strict=True):
+    for name, check in zip(names_of_checks(settings), checks, strict=True):
         yield _run(name, check)
 
 
@@ -180,6 +188,16 @@ def _nim(settings: NVGatewaySettings) -> str:
     tools = model.bind_tools([ROUTE_MESSAGE], tool_choice="route_message")
     called = _routed(tools.invoke("Please plan how to fix the failing login test."))
     return f"{answer.response_metadata.get('model_name')}: {_short(answer.text)}; {called}"
+
+
+def _redis(url: SecretStr) -> str:
+    from ..fleet import check_redis
+
+    found, seconds = check_redis(url)
+    if seconds is None:
+        msg = f"cannot be used ({found}); check NVGATEWAY_REDIS_URL, and what its user may do (see the README)."
+        raise _FailedError(msg)
+    return f"{found} answered in {seconds * 1000:.0f} ms"
 
 
 def _routed(answer: Any) -> str:

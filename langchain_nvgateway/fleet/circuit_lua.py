@@ -14,7 +14,8 @@ the server's. A circuit is a hash with
     want            until when another process waits to probe
 
 An opening or closing counts only in the generation in which its process saw the circuit, and while no other process
-holds the lease of the probe. What cannot be read, of another type or with other fields, is as if it were not there.
+holds the lease of the probe. The first key has when any of them was last written; who has a closed circuit, and knows
+that moment, is told nothing. What cannot be read, of another type or with other fields, is as if it were not there.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ local time = redis.call('TIME')
 local micros = time[1] * 1000000 + time[2]
 local now = math.floor(micros / 1000)
 local NAMES = {'gen', 'state', 'until', 'for', 'openings', 'at', 'owner', 'lease', 'since', 'hold', 'want'}
+
+local function last_change()
+  local found = redis.pcall('GET', KEYS[1])
+  return type(found) == 'string' and found or ''
+end
 
 local function read(key)
   local found = redis.pcall('HMGET', key, unpack(NAMES))
@@ -65,6 +71,7 @@ local function write(key, circuit)
   local keep = circuit['for'] + KEEP_CLOSED
   if circuit.state == 'open' then keep = math.max(circuit['until'] - now, 0) + KEEP_OPEN end
   redis.call('PEXPIRE', key, string.format('%.0f', keep))
+  redis.call('SET', KEYS[1], string.format('%.0f', micros), 'PX', KEEP_OPEN)
 end
 
 local function begun(before, state, left, length, openings)
@@ -74,12 +81,16 @@ local function begun(before, state, left, length, openings)
 end
 
 local answers = {}
-for place, key in ipairs(KEYS) do
-  local first = (place - 1) * 9
+local before = last_change()
+local is_unchanged = before ~= '' and ARGV[1] == before
+for place = 2, #KEYS do
+  local key, first = KEYS[place], 1 + (place - 2) * 9
   local verb, base, me = ARGV[first + 1], tonumber(ARGV[first + 2]), ARGV[first + 3]
   local left, length, openings = tonumber(ARGV[first + 4]), tonumber(ARGV[first + 5]), tonumber(ARGV[first + 6])
   local age, wants, uses = tonumber(ARGV[first + 7]), ARGV[first + 8] == '1', ARGV[first + 9] == '1'
-  local circuit, done, wanted = read(key), false, false
+  local is_skipped = verb == 'glance' and is_unchanged
+  local circuit, done, wanted = nil, false, false
+  if not is_skipped then circuit = read(key) end
   local function held_by_other() return circuit.owner ~= me and circuit.lease > now end
   local function free() return not circuit or (circuit.gen == base and not held_by_other()) end
   if verb == 'open' then
@@ -107,17 +118,24 @@ for place, key in ipairs(KEYS) do
     circuit.hold = math.min(circuit.hold * 2, LONGEST)
   end
   if done or wanted then write(key, circuit) end
-  if circuit then
+  if is_skipped then
+    answers[place - 1] = {}
+  elseif circuit then
     local holder = 0
     if circuit.lease > now then holder = circuit.owner == me and 1 or 2 end
-    answers[place] = {done and 1 or 0, circuit.gen, circuit.state, math.max(circuit['until'] - now, 0),
-                      circuit['for'], circuit.openings, now - circuit.at, holder,
-                      math.max(circuit.since + circuit.hold - now, 0), circuit.want > now and 1 or 0}
+    answers[place - 1] = {done and 1 or 0, circuit.gen, circuit.state, math.max(circuit['until'] - now, 0),
+                          circuit['for'], circuit.openings, now - circuit.at, holder,
+                          math.max(circuit.since + circuit.hold - now, 0), circuit.want > now and 1 or 0}
   else
-    answers[place] = {0, 0}
+    answers[place - 1] = {0, 0}
   end
 end
-return answers
+-- What was written here may concern a step before it, so the moment that is told is the one before.
+if last_change() == '' then
+  before = string.format('%.0f', micros)
+  redis.pcall('SET', KEYS[1], before, 'PX', KEEP_OPEN)
+end
+return {before, answers}
 """
 
 SCRIPT = Script(_TIMES + _RULES)

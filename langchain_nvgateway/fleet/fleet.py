@@ -19,8 +19,8 @@ from ..breaker import SharedCircuitBreaker
 from .circuit_lua import SCRIPT
 from .member import Member
 from .redis_link import CONNECT_SECONDS, OPERATION_SECONDS, RedisLink, Script
-from .schema import VIEW_SECONDS, circuit_key
-from .steps import answer_from, arguments
+from .schema import CHANGES_KEY, VIEW_SECONDS, circuit_key
+from .steps import Step, answer_from, arguments
 from .token_store import FleetTokens
 
 __all__ = ["Fleet", "shared_fleet"]
@@ -54,8 +54,7 @@ class Fleet:
     first call, starts anew in a forked child, and ends when nobody has any of the breakers. One round trip tells
     what happened here, and brings what happened elsewhere, for all breakers together.
 
-    The commands that it needs: `EVALSHA` and `EVAL`, and within the script `TIME`, `HMGET`, `HSET`, `DEL` and
-    `PEXPIRE`; for tokens also `GET`, `SET` and `PTTL`. All keys start with `PREFIX`.
+    All keys start with `PREFIX`; the commands that it needs are in `COMMANDS`.
 
     Args:
         url: URL of the server.
@@ -69,6 +68,7 @@ class Fleet:
         self.tokens = FleetTokens(self.call)
         """Where token providers of this process share tokens."""
         self._members: list[Member] = []
+        self._seen = b""
         self._is_running = False
         self._active_at = self._asked_at = self._called_at = -math.inf
         self._renew()
@@ -95,7 +95,7 @@ class Fleet:
         member.guard(breaker)
         with self._lock:
             self._members = [*self._members, member]
-            member.is_watching = False
+        self._seen = b""
         return breaker
 
     def detach(self, breakers: list[SharedCircuitBreaker]) -> None:
@@ -179,13 +179,22 @@ class Fleet:
         steps = [(member, step) for member in self._members if (step := member.next_step(is_idle=is_idle))]
         if not steps:
             return
-        keys = [member.key for member, _ in steps]
+        if self._seen and all(step.verb == "glance" for _, step in steps) and self.link.read(CHANGES_KEY) == self._seen:
+            for member, _ in steps:
+                member.take(None, sent_at=time.monotonic())
+            return
+        self._look_closely(steps)
+
+    def _look_closely(self, steps: list[tuple[Member, Step]]) -> None:
+        keys = [CHANGES_KEY, *(member.key for member, _ in steps)]
         told = [word for member, step in steps for word in arguments(step, member.owner)]
         sent_at = time.monotonic()
-        replies = self.link.run(SCRIPT, keys, told)
-        if replies is None:
+        seen, self._seen = self._seen, b""
+        found = self.link.run(SCRIPT, keys, [seen, *told])
+        if found is None:
             return
-        for (member, _), reply in zip(steps, replies, strict=True):
+        self._seen = bytes(found[0])
+        for (member, _), reply in zip(steps, found[1], strict=True):
             member.take(answer_from(reply), sent_at=sent_at)
 
     def _seconds_to_next(self) -> float:
@@ -193,6 +202,8 @@ class Fleet:
             self._asked_at = time.monotonic()
             for member in self._members:
                 member.is_watching = False  # The next call says that there are calls.
+        if not self._members:
+            return LINGER_SECONDS
         if self.link.seconds_to_pause:
             return self.link.seconds_to_pause
         if self._is_idle():

@@ -138,19 +138,21 @@ class Member:
         self._step = step
         return step
 
-    def take(self, answer: Answer, *, sent_at: float) -> None:
+    def take(self, answer: Answer | None, *, sent_at: float) -> None:
         """Take the answer to the last step.
 
         Args:
-            answer: What came of it.
+            answer: What came of it; `None` if nothing was written since the one before.
             sent_at: When it was sent; what Redis grants counts from then at the latest.
         """
         breaker = self._breaker() if self._breaker else None
         if breaker is None:
             return
+        self._heard_at = now = self._clock()
+        if answer is None:
+            return
         before, step = self._standing, self._step
         standing, adopted = reaction(step, before, answer)
-        self._heard_at = now = self._clock()
         if adopted is not None:
             generation = breaker.adopt(adopted, generation=step.circuit.generation)
             # It changed meanwhile, and has something to say of its own.

@@ -11,6 +11,9 @@ __all__ = ["Standing", "next_step", "reaction"]
 
 _OPEN, _CLOSED, _HALF_OPEN = BreakerState.OPEN, BreakerState.CLOSED, BreakerState.HALF_OPEN
 
+_LOOKS_AFTER_LOSS = 2
+_NOT_TOLD = -1
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -33,6 +36,9 @@ class Standing:
 
     just_passed_on: bool = False
     """Whether it did so in the last step."""
+
+    looks_left: int = 0
+    """Times to look only, after the data was lost: first the process that probes, if there is one, shall tell."""
 
 
 def next_step(own: SharedCircuit, standing: Standing, *, wants: bool, is_view_old: bool, is_idle: bool) -> Step:
@@ -57,10 +63,22 @@ def next_step(own: SharedCircuit, standing: Standing, *, wants: bool, is_view_ol
     if own.state is _OPEN and not own.seconds_left:
         if standing.must_pass_on:
             return Step("release", base, own)
+        if standing.looks_left:
+            return Step("look", base, own)
         # Ahead of any call, so that the first one after the open time need not wait for Redis.
         if wants or not (is_idle or standing.is_taken or standing.just_passed_on):
             return Step("claim", base, own, wants=wants)
-    return Step("look", base, own)
+    return Step("glance" if own.state is _CLOSED else "look", base, own)
+
+
+def _after_loss(own: SharedCircuit, standing: Standing) -> Standing:
+    """Return how a breaker stands when the fleet has no circuit: the data was lost, or nothing was ever shared."""
+    if own.state is _CLOSED:
+        return Standing(0, standing.own_generation)
+    if own.state is _OPEN and not own.seconds_left:
+        left = standing.looks_left - 1 if standing.looks_left else _LOOKS_AFTER_LOSS if standing.fleet_generation else 0
+        return Standing(0, own.generation, is_taken=left > 0, looks_left=left)
+    return Standing(0, _NOT_TOLD)
 
 
 def reaction(step: Step, standing: Standing, answer: Answer) -> tuple[Standing, SharedCircuit | None]:
@@ -73,9 +91,7 @@ def reaction(step: Step, standing: Standing, answer: Answer) -> tuple[Standing, 
     """
     own = step.circuit
     if not answer.generation:
-        # The data was lost, or nothing was ever shared. An open circuit is told again, the next time.
-        is_lost = own.state is not _CLOSED and own.generation == standing.own_generation
-        return Standing(0, -1 if is_lost else standing.own_generation), None
+        return _after_loss(own, standing), None
     after = Standing(
         answer.generation,
         own.generation,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import logging
 import random
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import ConfigurationError
@@ -49,12 +51,12 @@ class RedisLink:
     def __init__(self, url: str) -> None:
         self._library = _library()
         self._url = url
-        self._host = host_of(url)
+        self.host = host_of(url)
         self._tells_again_at = float("-inf")
         self.reconnect()
 
     def __repr__(self) -> str:
-        return f"RedisLink({self._host!r}, is_lost={self.is_lost})"
+        return f"RedisLink({self.host!r}, is_lost={self.is_lost})"
 
     def reconnect(self) -> None:
         """Start with new connections, as in a child process, where those of the parent are not to be touched."""
@@ -65,8 +67,11 @@ class RedisLink:
             retry=never,
             socket_timeout=OPERATION_SECONDS,
             socket_connect_timeout=CONNECT_SECONDS,
+            **_without_introduction(self._library),
         )
         self.is_lost = False
+        self.trouble = ""
+        """Class of the last error."""
         self._was_told = False
         self.failures = 0
         """Tries in a row that failed."""
@@ -77,16 +82,23 @@ class RedisLink:
         """Seconds until another try, 0 if it may be made now."""
         return max(self._pause_until - time.monotonic(), 0.0)
 
+    def read(self, key: str) -> bytes | None:
+        """Return what stands at a key; `None` if nothing does, or Redis cannot be reached."""
+        return self._tried(lambda: self._redis.get(key))
+
     def run(self, script: Script, keys: list[str], arguments: list[Any]) -> Any | None:
         """Return what a script returns, `None` if Redis cannot be reached or refuses.
 
-        The script is sent whole only if Redis has not got it yet. Nothing is sent while the last failure was only
-        just now.
+        The script is sent whole only if Redis has not got it yet.
         """
+        return self._tried(lambda: self._evaluated(script, keys, arguments))
+
+    def _tried(self, work: Callable[[], Any]) -> Any | None:
+        """Do something, unless the last failure was only just now."""
         if self.seconds_to_pause:
             return None
         try:
-            result = self._evaluated(script, keys, arguments)
+            result = work()
         except Exception as error:  # noqa: BLE001 - whatever is wrong with Redis, calls go on without it
             self._lose(error)
             return None
@@ -105,6 +117,7 @@ class RedisLink:
 
     def _lose(self, error: Exception) -> None:
         self.is_lost = True
+        self.trouble = type(error).__name__
         now = time.monotonic()
         self._pause_until = now + min(FIRST_PAUSE * 2.0 ** min(self.failures, 10), LONGEST_PAUSE) * (1 + 0.25 * _draw())
         self.failures += 1
@@ -115,14 +128,21 @@ class RedisLink:
             self._tells_again_at = now + QUIET_SECONDS
         # Only the class: what a server says may quote what it was sent.
         msg = "Redis at %s is lost (%s): each process goes by its own breakers and tokens until it is back"
-        _logger.log(logging.WARNING if self._was_told else logging.DEBUG, msg, self._host, type(error).__name__)
+        _logger.log(logging.WARNING if self._was_told else logging.DEBUG, msg, self.host, self.trouble)
 
     def _find(self) -> None:
         if not self.is_lost:
             return
         self.is_lost = False
         self.failures = 0
-        _logger.log(logging.INFO if self._was_told else logging.DEBUG, "Redis at %s is back", self._host)
+        _logger.log(logging.INFO if self._was_told else logging.DEBUG, "Redis at %s is back", self.host)
+
+
+def _without_introduction(library: Any) -> dict[str, None]:
+    """Return arguments by which redis-py does not say who it is, which would be one more command to allow."""
+    is_new = "driver_info" in inspect.signature(library.Redis).parameters
+    names = ("driver_info",) if is_new else ("lib_name", "lib_version")
+    return dict.fromkeys(names)
 
 
 def _library() -> Any:

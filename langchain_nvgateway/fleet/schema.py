@@ -6,6 +6,8 @@ import hashlib
 
 __all__ = [
     "ANSWER_SECONDS",
+    "CHANGES_KEY",
+    "COMMANDS",
     "HOLD_MS",
     "KEEP_CLOSED_MS",
     "KEEP_OPEN_MS",
@@ -19,6 +21,16 @@ __all__ = [
 
 PREFIX = "nvgateway:1:{fleet}:"
 """Starts every key: the version of the schema, and a hash tag by which all are in one slot of a cluster."""
+
+CHANGES_KEY = f"{PREFIX}changes"
+"""Has the moment at which any circuit was last written: while that stands, whoever has all closed need not look."""
+
+COMMANDS = ("eval", "evalsha", "time", "hmget", "hset", "del", "pexpire", "get", "set", "pttl")
+"""All commands that are used; beside them `auth` if the URL has a password, and `select` if it has a database.
+
+`eval` and `evalsha` run the scripts, and the others are within them: `hmget`, `hset` and `pexpire` for circuits,
+`pttl` for tokens, the rest for both; `get` is also used by itself.
+"""
 
 VIEW_SECONDS = 1.0
 """For so long an answer of Redis holds; then what is known of other processes is too old to act upon."""

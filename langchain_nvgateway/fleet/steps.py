@@ -12,11 +12,11 @@ __all__ = ["Answer", "Holder", "Step", "Verb", "answer_from", "arguments"]
 
 _CLOSED = SharedCircuit()
 
-Verb = Literal["look", "open", "close", "reset", "claim", "release"]
+Verb = Literal["glance", "look", "open", "close", "reset", "claim", "release"]
 """What a process does with a circuit.
 
-`look` reads it. `open` and `close` say what its breaker did, `reset` that somebody closed it by hand. `claim` asks
-for the lease of the probe, or renews it; `release` gives it back.
+`look` reads it, `glance` unless nothing was written since the last look. `open` and `close` say what its breaker did,
+`reset` that somebody closed it by hand. `claim` asks for the lease of the probe, or renews it; `release` gives it back.
 """
 
 
@@ -70,12 +70,14 @@ def arguments(step: Step, owner: str) -> tuple[str, ...]:
     return step.verb, str(step.base), owner, *numbers, _flag(is_set=step.wants), _flag(is_set=bool(circuit.probes_out))
 
 
-def answer_from(reply: Any) -> Answer:
-    """Return what the script's reply for one circuit says.
+def answer_from(reply: Any) -> Answer | None:
+    """Return what the script's reply for one circuit says, `None` if it was not looked at.
 
     Raises:
         ValueError: It is no reply of this script.
     """
+    if reply == []:
+        return None
     if not isinstance(reply, list) or len(reply) < 2:
         raise ValueError("not a reply of the script")
     if not reply[1]:

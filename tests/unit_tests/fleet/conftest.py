@@ -134,6 +134,11 @@ def wait_until(is_so: Callable[[], bool], longest: float = PATIENCE) -> float:
     return time.monotonic() - start
 
 
+def is_open_or_was(breaker: SharedCircuitBreaker) -> Callable[[], bool]:
+    """Return whether a breaker is not closed, as a question: an open time may be over before anybody looks."""
+    return lambda: breaker.state is not BreakerState.CLOSED
+
+
 def is_in(breaker: SharedCircuitBreaker, state: BreakerState) -> Callable[[], bool]:
     """Return whether a breaker is in a state, as a question."""
     return lambda: breaker.state is state

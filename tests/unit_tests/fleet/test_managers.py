@@ -6,12 +6,14 @@ import gc
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from langchain_nvgateway import BreakerState, ModelManager, NVGatewaySettings
 from langchain_nvgateway.events import CircuitOpened, Event
+from langchain_nvgateway.fleet.redis_link import OPERATION_SECONDS
 from langchain_nvgateway.testing import ScriptedChatModel
 
 from .conftest import FAILURE, wait_until
@@ -28,6 +30,11 @@ def no_thread_is_left() -> Iterator[None]:
         if thread.name == "nvgateway-fleet":
             thread.join(PATIENCE)
             assert not thread.is_alive()
+
+
+def states(valkey: Valkey) -> list[str]:
+    """Return the states of all circuits that are shared."""
+    return [valkey.client.hget(key, "state") for key in valkey.client.scan_iter("*circuit*")]
 
 
 def new_manager(valkey: Valkey, *script: object, **settings: object) -> ModelManager:
@@ -78,7 +85,7 @@ def test_closed_manager_follows_nobody(valkey: Valkey) -> None:
         first.breakers[NIM].force_open()
         second.breakers[NIM].force_open()
         second.breakers[NIM].reset()
-        wait_until(lambda: [valkey.client.hget(key, "state") for key in valkey.client.scan_iter()] == ["closed"])
+        wait_until(lambda: states(valkey) == ["closed"])
 
     assert first.breakers[NIM].state is BreakerState.OPEN
 
@@ -96,7 +103,7 @@ import sys
 from langchain_nvgateway import ModelManager
 from langchain_nvgateway.testing import ScriptedChatModel
 ModelManager(models={"nvidia-nim": ScriptedChatModel("hello")}).model("planner").invoke("hello")
-print(sorted({"redis", "langchain_nvgateway.fleet.sealed_token"} & set(sys.modules)))
+print(sorted({"redis", "cryptography"} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True)
     assert done.stdout.strip() == "[]"
@@ -114,3 +121,20 @@ breaker.force_open()
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_stopping_redis_amid_five_thousand_calls_of_a_role_fails_none(own_valkey: Valkey) -> None:
+    """It is frozen, then ended; no call fails, and the slowest takes no longer than Redis would be waited for."""
+    slowest = 0.0
+    with new_manager(own_valkey, "hello") as manager:
+        model = manager.model("planner")
+        for number in range(5_000):
+            if number == 1_500:
+                own_valkey.freeze()
+            elif number == 3_500:
+                own_valkey.thaw()
+                own_valkey.terminate()
+            start = time.perf_counter()
+            assert model.invoke("hello").text == "hello"
+            slowest = max(slowest, time.perf_counter() - start)
+    assert slowest < OPERATION_SECONDS

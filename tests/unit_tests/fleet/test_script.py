@@ -6,7 +6,7 @@ import pytest
 
 from langchain_nvgateway.breaker import BreakerState, SharedCircuit
 from langchain_nvgateway.fleet.circuit_lua import SCRIPT
-from langchain_nvgateway.fleet.schema import circuit_key
+from langchain_nvgateway.fleet.schema import CHANGES_KEY, circuit_key
 from langchain_nvgateway.fleet.steps import Answer, Holder, Step, answer_from, arguments
 
 from .valkey import Valkey
@@ -35,8 +35,10 @@ class Do:
     def __call__(self, who: str, verb: str, circuit: SharedCircuit, base: int, *, wants: bool = False) -> Answer:
         """Do a step, and return what came of it."""
         step = Step(verb, base, circuit, wants)  # type: ignore[arg-type] - the verbs are literals
-        (reply,) = self.valkey.client.eval(SCRIPT.text, 1, KEY, *arguments(step, who))
-        return answer_from(reply)
+        _, (reply,) = self.valkey.client.eval(SCRIPT.text, 2, CHANGES_KEY, KEY, "", *arguments(step, who))
+        answer = answer_from(reply)
+        assert answer
+        return answer
 
     def end_open_time(self) -> None:
         """Let the open time be over."""
@@ -52,9 +54,9 @@ class Do:
 
 
 def test_nothing_is_there_at_first(do: Do) -> None:
-    """And looking leaves nothing behind."""
+    """And looking leaves nothing of it behind."""
     assert do("a", "look", SharedCircuit(), 0) == Answer(is_done=False, generation=0)
-    assert do.valkey.client.keys() == []
+    assert do.valkey.client.keys() == [CHANGES_KEY]
 
 
 def test_opening_counts_in_its_generation_only(do: Do) -> None:
@@ -168,7 +170,7 @@ def test_reset_counts_always(do: Do) -> None:
     assert (done.is_done, done.circuit) == (True, SharedCircuit())
 
 
-@pytest.mark.parametrize("reply", [None, b"OK", [], [1], [1, 2, 3]])
+@pytest.mark.parametrize("reply", [None, b"OK", [1], [1, 2, 3]])
 def test_reply_of_something_else_is_refused(reply: object) -> None:
     """A server that is no Redis, or a script that is not ours."""
     with pytest.raises(ValueError):  # noqa: PT011 - Python words it itself where there are too few values

@@ -29,7 +29,7 @@ def admitted(workers: list[Worker], seconds: float) -> list[tuple[Worker, float]
 def open_all(workers: list[Worker]) -> None:
     """Let one open, and wait for all."""
     workers[0].ask("fail_twice")
-    for worker in tell_all(workers, "wait_for_state", "open"):
+    for worker in tell_all(workers, "wait_until_not_closed"):
         worker.result()
 
 

@@ -108,6 +108,10 @@ class _Part:
         _wait_until(lambda: self._breaker.state.value == state)
         return time.monotonic()
 
+    def wait_until_not_closed(self) -> float:
+        _wait_until(lambda: self._breaker.state.value != "closed")
+        return time.monotonic()
+
     def call_until_admitted(self, seconds: float) -> float | None:
         """Call again and again; return when a call went out, which goes on from there."""
         end = time.monotonic() + seconds

@@ -1,0 +1,33 @@
+"""Whether a Redis can be used, for who wants to know before the fleet does."""
+
+from __future__ import annotations
+
+import time
+
+from pydantic import SecretStr
+
+from .circuit_lua import SCRIPT
+from .redis_link import RedisLink
+from .schema import CHANGES_KEY
+
+__all__ = ["check_redis"]
+
+
+def check_redis(url: SecretStr) -> tuple[str, float | None]:
+    """Run the script once, without any circuit.
+
+    Args:
+        url: URL of the server.
+
+    Returns:
+        Host and seconds; or class of the error and `None`.
+
+    Raises:
+        ConfigurationError: The packages of the extra `redis` are not installed.
+    """
+    link = RedisLink(url.get_secret_value())
+    start = time.perf_counter()
+    is_good = link.run(SCRIPT, [CHANGES_KEY], [""]) is not None
+    seconds = time.perf_counter() - start
+    link.close()
+    return (link.host, seconds) if is_good else (link.trouble, None)
