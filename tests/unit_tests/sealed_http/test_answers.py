@@ -200,6 +200,15 @@ def test_compressed_members_are_joined(client: Client, serve: Serve) -> None:
     assert client.get(client.http(server.url), server.url).body == b"one two"
 
 
+def test_endless_members_without_anything_in_them_are_refused(client: Client, serve: Serve) -> None:
+    """They meet no limit of size, and each costs more than it takes to send."""
+    body = gzip.compress(b"one") + gzip.compress(b"") * 20
+    server = serve(always(reply(body, headers="Content-Encoding: gzip")))
+
+    with pytest.raises(TransportError, match="nothing in it"):
+        client.get(client.http(server.url), server.url)
+
+
 @pytest.mark.parametrize(
     ("form", "body"), [("gzip", b"not compressed"), ("br", b"ok"), ("zstd", b"ok"), ("gzip, gzip", b"ok")]
 )
