@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # What has nothing to do with openai is tested once.
-INDEPENDENT := answers breaker corpus emulator fleet history ledger otel role_composition roles_under_load sealed_http testing \
+INDEPENDENT := answers breaker corpus emulator fleet history ledger otel outlet role_composition roles_under_load \
+	sealed_http testing \
 	cli test_notebooks.py test_readme.py \
 	$(addprefix chat_models/test_, clean_history.py correlation_ids.py egress.py event_loops.py event_stream.py \
 	hostile_answers.py leaving_early.py limits_of_a_call.py nothing_leaks.py polling.py retries.py secrets.py \

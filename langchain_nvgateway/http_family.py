@@ -28,13 +28,18 @@ else:
     import httpx
 
 
-@lru_cache(maxsize=1)
-def default_ssl_context() -> ssl.SSLContext:
+@lru_cache(maxsize=16)
+def default_ssl_context(ca_bundle: str = "") -> ssl.SSLContext:
     """Return the process's TLS settings: the machine's own authorities and those of `certifi`.
 
     Shared, since loading the authorities takes longer than a request.
+
+    Args:
+        ca_bundle: Path of a PEM file with more authorities; empty for none.
     """
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
+    if ca_bundle:
+        context.load_verify_locations(ca_bundle)
     context.set_alpn_protocols(["http/1.1"])
     return context

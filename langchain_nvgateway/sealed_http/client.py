@@ -16,6 +16,7 @@ from ..deadlines import Deadline
 from ..egress import Origins
 from ..http_family import default_ssl_context
 from .loop_connections import LoopConnections
+from .outlet import DIRECT, Outlet
 from .requests import HTTPRequest, encoded, target_of
 from .responses import HTTPResponse
 from .thread_connections import ThreadConnections
@@ -28,13 +29,15 @@ class SealedHTTP:
 
     Args:
         urls: URLs whose origins (scheme, host, port) may be reached.
+        outlet: How requests leave this machine.
     """
 
-    def __init__(self, urls: Iterable[str]) -> None:
+    def __init__(self, urls: Iterable[str], *, outlet: Outlet = DIRECT) -> None:
         self.origins = Origins(urls)
+        self.outlet = outlet
         # Loaded here, where it may take a while: the first request may run in an event loop.
         encrypted = any(origin.startswith("https:") for origin in self.origins.allowed)
-        self._ssl_context = default_ssl_context() if encrypted else None
+        self._ssl_context = default_ssl_context(outlet.ca_bundle) if encrypted else None
         self._lock = threading.Lock()
         self._connections: ThreadConnections | None = None
         self._finalizer: weakref.finalize[..., Any] | None = None
@@ -104,7 +107,7 @@ class SealedHTTP:
             with self._lock:
                 connections = self._connections
                 if connections is None:
-                    connections = ThreadConnections(self._ssl_context)
+                    connections = ThreadConnections(self._ssl_context, self.outlet)
                     self._finalizer = weakref.finalize(self, connections.close)
                     self._connections = connections
         return connections
@@ -116,7 +119,7 @@ class SealedHTTP:
             return known.connections
         for dead in [other for other in list(self._loop_pools) if other.is_closed()]:
             self._loop_pools.pop(dead, None)
-        connections = LoopConnections(self._ssl_context)
+        connections = LoopConnections(self._ssl_context, self.outlet)
         lifetime = _lifetime(connections, self._loop_pools, loop)
         self._loop_pools[loop] = _LoopPool(connections, lifetime)
         await anext(lifetime)

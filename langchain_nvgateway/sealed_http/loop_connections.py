@@ -12,10 +12,12 @@ from aiohappyeyeballs import start_connection
 from ..deadlines import Deadline
 from .answers import AnswerReader
 from .idle import IdleConnections
+from .outlet import Outlet
 from .readiness import is_readable
 from .requests import Place
 from .thread_connections import CONNECT_SECONDS, READ_BYTES
 from .transport_error import TransportError
+from .tunnels import Tunnel, connect_failure
 
 __all__ = ["LoopConnection", "LoopConnections"]
 
@@ -46,7 +48,9 @@ class LoopConnection(asyncio.Protocol):
         self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @classmethod
-    async def connected(cls, place: Place, deadline: Deadline, context: ssl.SSLContext | None) -> LoopConnection:
+    async def connected(
+        cls, place: Place, deadline: Deadline, context: ssl.SSLContext | None, tunnel: Tunnel | None = None
+    ) -> LoopConnection:
         """Return a new connection.
 
         Raises:
@@ -54,17 +58,21 @@ class LoopConnection(asyncio.Protocol):
         """
         loop = asyncio.get_running_loop()
         encryption: dict[str, Any] = {"ssl": context, "server_hostname": place.host} if place.is_encrypted else {}
+        failure = None
         try:
             async with asyncio.timeout(min(deadline.remaining(), CONNECT_SECONDS)):
-                addresses = await loop.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+                first = tunnel.proxy if tunnel else place
+                addresses = await loop.getaddrinfo(first.host, first.port, type=socket.SOCK_STREAM)
                 # `create_connection` alone leaves sockets open when it is cancelled, and waits long for IPv6 that is
                 # out of order.
                 sock = await start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS)
+                if tunnel:
+                    await _open(tunnel, sock)
                 _, connection = await loop.create_connection(lambda: cls(place), sock=sock, **encryption)
-        except TimeoutError:
-            raise TransportError("no connection in time", timed_out=True) from None
         except (OSError, RuntimeError, UnicodeError) as error:  # Other loops' errors are not all of the system.
-            raise TransportError(f"ConnectError: {error}") from None
+            failure = connect_failure(error, tunnel)
+        if failure:  # Not raised above, since what came of a loop's own code may show what was sent to the proxy.
+            raise failure
         return connection
 
     @property
@@ -178,10 +186,12 @@ class LoopConnections:
 
     Args:
         context: TLS settings, if any place needs them.
+        outlet: How connections leave this machine.
     """
 
-    def __init__(self, context: ssl.SSLContext | None) -> None:
+    def __init__(self, context: ssl.SSLContext | None, outlet: Outlet) -> None:
         self._context = context
+        self._outlet = outlet
         self._idle: IdleConnections[LoopConnection] = IdleConnections()
         self._busy: set[LoopConnection] = set()
         self._is_closed = False
@@ -192,7 +202,7 @@ class LoopConnections:
         Raises:
             TransportError: None came before the deadline.
         """
-        connection = self._idle.take(place) or await LoopConnection.connected(place, deadline, self._context)
+        connection = self._idle.take(place) or await self._connected(place, deadline)
         self._busy.add(connection)
         try:
             answers = connection.answers
@@ -205,6 +215,10 @@ class LoopConnections:
             self.release(connection)
             raise
         return connection
+
+    async def _connected(self, place: Place, deadline: Deadline) -> LoopConnection:
+        proxy = self._outlet.proxy_to(place)
+        return await LoopConnection.connected(place, deadline, self._context, Tunnel(proxy, place) if proxy else None)
 
     def release(self, connection: LoopConnection) -> None:
         """Keep a connection whose answer is read, close another."""
@@ -221,6 +235,22 @@ class LoopConnections:
         for connection in closing:  # All at once: whoever waits for the end may be cancelled.
             connection.close()
         await asyncio.gather(*(connection.wait_closed() for connection in closing))
+
+
+async def _open(tunnel: Tunnel, sock: socket.socket) -> None:
+    """Have a proxy pass on what comes next; the socket is closed if it will not.
+
+    Raises:
+        TransportError: It will not.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        await loop.sock_sendall(sock, tunnel.request())
+        while not tunnel.is_open:
+            tunnel.feed(await loop.sock_recv(sock, READ_BYTES))
+    except BaseException:
+        sock.close()
+        raise
 
 
 def _time_out(waiter: asyncio.Future[None]) -> None:

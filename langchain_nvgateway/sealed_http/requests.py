@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 from .transport_error import TransportError
 
-__all__ = ["HTTPRequest", "Place", "Target", "encoded", "target_of"]
+__all__ = ["USER_AGENT", "HTTPRequest", "Place", "Target", "encoded", "target_of"]
 
 _PORTS = {"http": 80, "https": 443}
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 §5.6.2
 _PATH = re.compile(r"[!-~]+")
-_USER_AGENT = "langchain-nvgateway"
+USER_AGENT = "langchain-nvgateway"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def encoded(request: HTTPRequest, target: Target) -> bytes:
         TransportError: HTTP cannot carry one of its headers.
     """
     lines = [f"{request.method} {target.path} HTTP/1.1"]
-    own = {"host": target.host, "accept-encoding": "identity", "user-agent": _USER_AGENT}
+    own = {"host": target.host, "accept-encoding": "identity", "user-agent": USER_AGENT}
     for name, value in request.headers.items():
         own.pop(name.lower(), None)
         if not (_NAME.fullmatch(name) and value.isascii() and value.isprintable()):

@@ -9,9 +9,11 @@ import ssl
 from ..deadlines import Deadline
 from .answers import AnswerReader
 from .idle import IdleConnections
+from .outlet import Outlet
 from .readiness import is_readable
 from .requests import Place
 from .transport_error import TransportError
+from .tunnels import Tunnel, connect_failure
 
 __all__ = ["CONNECT_SECONDS", "READ_BYTES", "ThreadConnection", "ThreadConnections"]
 
@@ -37,7 +39,9 @@ class ThreadConnection:
         """Whether a thread is within the socket, which may then be shut down, but closed by this thread only."""
 
     @classmethod
-    def connected(cls, place: Place, deadline: Deadline, context: ssl.SSLContext | None) -> ThreadConnection:
+    def connected(
+        cls, place: Place, deadline: Deadline, context: ssl.SSLContext | None, tunnel: Tunnel | None = None
+    ) -> ThreadConnection:
         """Return a new connection.
 
         Raises:
@@ -46,18 +50,19 @@ class ThreadConnection:
         limit = Deadline(min(deadline.remaining(), CONNECT_SECONDS))
         sock: socket.socket | None = None
         try:
-            sock = socket.create_connection((place.host, place.port), _seconds(limit))
+            first = tunnel.proxy if tunnel else place
+            sock = socket.create_connection((first.host, first.port), _seconds(limit))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if tunnel:
+                _open(tunnel, sock, limit)
             if place.is_encrypted and context is not None:
                 sock.settimeout(_seconds(limit))
                 sock = context.wrap_socket(sock, server_hostname=place.host)
         except BaseException as error:
             if sock is not None:
                 sock.close()
-            if isinstance(error, TimeoutError):
-                raise TransportError("no connection in time", timed_out=True) from None
             if isinstance(error, OSError | UnicodeError):
-                raise TransportError(f"ConnectError: {error}") from None
+                raise connect_failure(error, tunnel) from None
             raise
         return cls(place, sock)
 
@@ -138,10 +143,12 @@ class ThreadConnections:
 
     Args:
         context: TLS settings, if any place needs them.
+        outlet: How connections leave this machine.
     """
 
-    def __init__(self, context: ssl.SSLContext | None) -> None:
+    def __init__(self, context: ssl.SSLContext | None, outlet: Outlet) -> None:
         self._context = context
+        self._outlet = outlet
         self._idle: IdleConnections[ThreadConnection] = IdleConnections()
         self._busy: set[ThreadConnection] = set()
         self._is_closed = False
@@ -152,7 +159,7 @@ class ThreadConnections:
         Raises:
             TransportError: None came before the deadline.
         """
-        connection = self._idle.take(place) or ThreadConnection.connected(place, deadline, self._context)
+        connection = self._idle.take(place) or self._connected(place, deadline)
         self._busy.add(connection)
         try:
             answers = connection.answers
@@ -165,6 +172,10 @@ class ThreadConnections:
             self.release(connection)
             raise
         return connection
+
+    def _connected(self, place: Place, deadline: Deadline) -> ThreadConnection:
+        proxy = self._outlet.proxy_to(place)
+        return ThreadConnection.connected(place, deadline, self._context, Tunnel(proxy, place) if proxy else None)
 
     def release(self, connection: ThreadConnection) -> None:
         """Keep a connection whose answer is read, close another."""
@@ -187,6 +198,20 @@ class ThreadConnections:
         self._is_closed = True
         for connection in [*self._idle, *list(self._busy)]:
             connection.forget()
+
+
+def _open(tunnel: Tunnel, sock: socket.socket, limit: Deadline) -> None:
+    """Have a proxy pass on what comes next.
+
+    Raises:
+        TransportError: It will not.
+        TimeoutError: The limit came first.
+    """
+    sock.settimeout(_seconds(limit))
+    sock.sendall(tunnel.request())
+    while not tunnel.is_open:
+        sock.settimeout(_seconds(limit))
+        tunnel.feed(sock.recv(READ_BYTES))
 
 
 def _seconds(deadline: Deadline) -> float:

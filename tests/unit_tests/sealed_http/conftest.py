@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import uvloop
@@ -33,9 +34,9 @@ class Client:
         self.runner = runner
         self._built: list[SealedHTTP] = []
 
-    def http(self, *urls: str) -> SealedHTTP:
+    def http(self, *urls: str, **options: Any) -> SealedHTTP:
         """Build a `SealedHTTP` that is closed at the end of the test."""
-        self._built.append(SealedHTTP(urls))
+        self._built.append(SealedHTTP(urls, **options))
         return self._built[-1]
 
     def get(self, http: SealedHTTP, url: str, *, seconds: float = 20.0, limit: int | None = None) -> Answer:
