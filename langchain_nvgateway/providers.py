@@ -32,6 +32,7 @@ _FIXED = frozenset(
     # What says where a request goes and who sends it: a matter of the settings, since the policy is asked about those.
     {"openai_api_key", "openai_api_base", "openai_organization", "openai_proxy", "status_url", "token_provider"}
     | {"starfleet_id", "starfleet_secret", "starfleet_token_url", "starfleet_scope", "model_name"}
+    | {"proxy", "no_proxy", "ca_bundle"}
 )
 _OF_ANY_VENDOR = frozenset(
     {"temperature", "top_p", "max_tokens", "max_retries", "timeout", "first_token_timeout", "streaming", "callbacks"}
@@ -196,18 +197,17 @@ class Providers:
         base_url, *others = self.urls(provider)
         if provider == "nvidia-nim":
             key = settings.nvidia_nim_api_key
-            return ChatNIM(
-                model=model, api_key=key, base_url=base_url, status_url=others[0], **_known(ChatNIM, parameters)
-            )
+            known = {**settings.outlet, **_known(ChatNIM, parameters)}
+            return ChatNIM(model=model, api_key=key, base_url=base_url, status_url=others[0], **known)
         if provider == "nvidia-gateway":
             tokens, version = self._tokens(others[0]), settings.llm_gateway_api_version
-            known = _known(ChatNVGateway, parameters)
+            known = {**settings.outlet, **_known(ChatNVGateway, parameters)}
             return ChatNVGateway(model=model, token_provider=tokens, base_url=base_url, api_version=version, **known)
         from .vendors import vendor_model
 
         key = self._vendor_settings(provider)[0]
         common = {name: value for name, value in parameters.items() if name in _OF_ANY_VENDOR}
-        return vendor_model(provider, model, api_key=key, base_url=base_url, **common)
+        return vendor_model(provider, model, api_key=key, base_url=base_url, **settings.outlet, **common)
 
     def _base_url(self, provider: str) -> str:
         settings = self._settings
@@ -225,7 +225,7 @@ class Providers:
         settings = self._settings
         secret = settings.starfleet_secret or SecretStr("")
         scope = settings.starfleet_scope or DEFAULT_SCOPE
-        tokens = shared_provider(token_url, settings.starfleet_id or "", secret, scope=scope)
+        tokens = shared_provider(token_url, settings.starfleet_id or "", secret, scope=scope, **settings.outlet)
         tokens.observe(self._observer)
         if self._store:
             tokens.share(self._store)

@@ -72,6 +72,15 @@ class NVGatewaySettings(BaseSettings):
     nvidia_nim_status_url: str | None = None
     """Where NIM's answers that take long are polled."""
 
+    proxy: SecretStr | None = Field(default=None, validation_alias="nvgateway_proxy")
+    """`http://[user:password@]host:port`: through whom requests leave."""
+
+    no_proxy: str | None = Field(default=None, validation_alias="nvgateway_no_proxy")
+    """Hosts that are reached without the proxy, separated by commas."""
+
+    ca_bundle: str | Path | None = Field(default=None, validation_alias="nvgateway_ca_bundle")
+    """PEM file with authorities that are trusted beside the usual ones."""
+
     fallback_order: Annotated[tuple[str, ...], NoDecode] = Field(
         default=PROVIDERS, validation_alias="nvgateway_fallback_order"
     )
@@ -199,6 +208,11 @@ class NVGatewaySettings(BaseSettings):
                     )
                     raise ValueError(msg)
         return value
+
+    @property
+    def outlet(self) -> dict[str, Any]:
+        """How requests leave, as arguments of chat models and token providers; whatever the environment says."""
+        return {"proxy": self.proxy or "", "no_proxy": self.no_proxy or "", "ca_bundle": self.ca_bundle or ""}
 
     def models_of(self, role: str) -> tuple[str, ...]:
         """Return the models that are set for a role, as `provider:model`; empty if none are."""

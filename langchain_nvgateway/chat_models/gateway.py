@@ -134,7 +134,16 @@ class ChatNVGateway(SealedChatModel):
             )
             raise ConfigurationError(msg, setting=missing[0])
         scope = self.starfleet_scope or DEFAULT_SCOPE
-        return StarfleetCredential(shared_provider(url, client_id, secret, scope=scope))
+        tokens = shared_provider(
+            url,
+            client_id,
+            secret,
+            scope=scope,
+            proxy=self.proxy,
+            no_proxy=self.no_proxy,
+            ca_bundle=self.ca_bundle,
+        )
+        return StarfleetCredential(tokens)
 
     def _url(self, model: str) -> str:
         base = (self.openai_api_base or "").rstrip("/")

@@ -26,7 +26,7 @@ from ..egress import checked_url
 from ..errors import ConfigurationError
 from ..history import clean_history as cleaned
 from ..history import dialect_of
-from ..sealed_http import SealedHTTP
+from ..sealed_http import Outlet, SealedHTTP
 from .assembly import StreamAssembly, chat_result
 from .call_flow import CallPlan, Completion
 from .chunk_reader import OpenStream
@@ -35,6 +35,7 @@ from .credentials import Credential
 from .envelopes import AnyChunk
 from .inputs import messages_in, prompt_of
 from .learned import learn_single_tool_call, takes_single_tool_call
+from .outlet_fields import OutletFields
 from .payloads import RequestParts, request_parts, with_query
 from .request_path import RequestPath
 from .text_chunks import takes_texts
@@ -50,7 +51,7 @@ _OWN_CLIENTS = ("client", "async_client", "root_client", "root_async_client", "h
 _UNSUPPORTED = {
     **dict.fromkeys(_OWN_CLIENTS, "requests leave through a sealed client only"),
     "http_socket_options": "requests leave through a sealed client only",
-    "openai_proxy": "requests leave through a sealed client only",
+    "openai_proxy": "the proxy is `proxy` here (NVGATEWAY_PROXY)",
     "use_responses_api": "the service has chat completions only",
 }
 
@@ -58,12 +59,12 @@ Stop = list[str] | None
 
 
 @lru_cache(maxsize=64)
-def _shared_http(urls: frozenset[str]) -> SealedHTTP:
+def _shared_http(urls: frozenset[str], outlet: Outlet) -> SealedHTTP:
     """Return the client for some origins; models that are built per call share its connections."""
-    return SealedHTTP(urls)
+    return SealedHTTP(urls, outlet=outlet)
 
 
-class SealedChatModel(OfflineTokenCounts, UnwatchedCalls):
+class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
     """What `ChatNVGateway` and `ChatNIM` have in common."""
 
     request_timeout: Any = Field(default=180.0, alias="timeout")
@@ -130,7 +131,7 @@ class SealedChatModel(OfflineTokenCounts, UnwatchedCalls):
         self.openai_proxy = self.openai_organization = None
         self._check_limits()
         self.openai_api_base = checked_url(self.openai_api_base or "", setting=self.base_url_setting)
-        self._path = RequestPath(_shared_http(frozenset(self._service_urls())), self._credential())
+        self._path = RequestPath(_shared_http(frozenset(self._service_urls()), self._outlet()), self._credential())
         return self
 
     # -- What a service has of its own -----------------------------------------------------------------------
@@ -306,7 +307,9 @@ class SealedChatModel(OfflineTokenCounts, UnwatchedCalls):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickled without secrets; where it is unpickled, they come from the environment again.
-        given = {name: getattr(self, name) for name in self.model_fields_set if name not in self._secret_fields}
+        given = {name: getattr(self, name) for name in self.model_fields_set - self._secret_fields}
+        for name in self._secrets_of_outlet():
+            given.pop(name, None)
         return _rebuilt, (type(self), given)
 
     def _get_request_payload(self, input_: LanguageModelInput, *, stop: Stop = None, **kwargs: Any) -> dict[str, Any]:

@@ -15,9 +15,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from ..deadlines import Deadline
 from ..errors import StarfleetError, StarfleetUnavailableError
-from ..sealed_http import SealedHTTP
+from ..sealed_http import FilePath, Outlet, SealedHTTP, outlet_from, sealed
 from .arguments import check_identity, check_request, check_secret, check_url
 from .client_secret import ClientSecret, SecretSource
 from .exchange import obtain
@@ -67,6 +69,10 @@ class StarfleetTokenProvider:
         scope: Scopes to ask for, separated by blanks.
         auth_method: `"basic"` sends the credentials in a header, `"post"` in the form body.
         timeout: Seconds for one refresh, all its tries together.
+        proxy: `http://[user:password@]host:port`, through which requests leave. What is not given of this and the next
+            two comes from `NVGATEWAY_PROXY`, `NVGATEWAY_NO_PROXY` and `NVGATEWAY_CA_BUNDLE`; an empty text is none.
+        no_proxy: Hosts that are reached without the proxy, separated by commas.
+        ca_bundle: PEM file with authorities that are trusted beside the usual ones.
         clock: Monotonic time in seconds; replaced in tests.
         wall_clock: Seconds since the epoch; replaced in tests.
 
@@ -86,11 +92,15 @@ class StarfleetTokenProvider:
         scope: str = DEFAULT_SCOPE,
         auth_method: AuthMethod = "basic",
         timeout: float = 10.0,
+        proxy: SecretStr | str | None = None,
+        no_proxy: str | None = None,
+        ca_bundle: FilePath | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        # The secret first, and under its own name: a later error's traceback would show it as a local variable.
+        # The secrets first, and under their own names: a later error's traceback would show them as local variables.
         client_secret = self._secret = ClientSecret(client_secret)
+        proxy = sealed(proxy)
         # Then what `repr` needs, since a traceback may show a provider that is half built.
         self._host = "?"
         self._scope = scope
@@ -103,7 +113,7 @@ class StarfleetTokenProvider:
         self._request = TokenRequest(url, client_id, scope, auth_method)
         self._host = urlsplit(url).netloc
         self._timeout = float(timeout)
-        self._http = SealedHTTP([url])
+        self._http = SealedHTTP([url], outlet=outlet_from(proxy, no_proxy, ca_bundle))
         self._invalidations = Invalidations()
         self._hold_off = HoldOff()
         self._failure: StarfleetError | None = None
@@ -174,6 +184,11 @@ class StarfleetTokenProvider:
         """Seconds until the end that the server promised, at least 0; `None` without a token."""
         held = self._held
         return None if held is NO_TOKEN else held.ends_at.seconds_from(self._now())
+
+    @property
+    def outlet(self) -> Outlet:
+        """How requests for tokens leave this machine."""
+        return self._http.outlet
 
     @property
     def is_closed(self) -> bool:

@@ -8,6 +8,9 @@ import weakref
 from collections import OrderedDict
 from typing import TypeAlias
 
+from pydantic import SecretStr
+
+from ..sealed_http import FilePath, sealed
 from .client_secret import ClientSecret, SecretSource
 from .provider import DEFAULT_SCOPE, StarfleetTokenProvider
 from .token_request import AuthMethod
@@ -32,6 +35,9 @@ def shared_provider(
     scope: str = DEFAULT_SCOPE,
     auth_method: AuthMethod = "basic",
     timeout: float = 10.0,
+    proxy: SecretStr | str | None = None,
+    no_proxy: str | None = None,
+    ca_bundle: FilePath | None = None,
 ) -> StarfleetTokenProvider:
     """Return the process's provider for these settings, built on first use; a closed one is replaced.
 
@@ -42,15 +48,29 @@ def shared_provider(
         scope: Scopes to ask for.
         auth_method: How the credentials travel.
         timeout: Seconds for one refresh.
+        proxy: Through whom requests leave.
+        no_proxy: Hosts that are reached without it.
+        ca_bundle: PEM file with more authorities.
 
     Raises:
         ConfigurationError: An argument is missing or malformed.
     """
-    # Under its own name, since a traceback from here on would show it as a local variable.
+    # Under their own names, since a traceback from here on would show them as local variables.
     client_secret = secret = ClientSecret(client_secret)  # type: ignore[assignment]
+    proxy = sealed(proxy)
     # Built before the lookup: that checks the arguments, costs microseconds, and sends nothing.
-    built = StarfleetTokenProvider(token_url, client_id, secret, scope=scope, auth_method=auth_method, timeout=timeout)
-    key: _Key = (token_url.rstrip("/"), client_id, secret.identity, scope, auth_method, float(timeout))
+    built = StarfleetTokenProvider(
+        token_url,
+        client_id,
+        secret,
+        scope=scope,
+        auth_method=auth_method,
+        timeout=timeout,
+        proxy=proxy,
+        no_proxy=no_proxy,
+        ca_bundle=ca_bundle,
+    )
+    key: _Key = (token_url.rstrip("/"), client_id, secret.identity, scope, auth_method, float(timeout), built.outlet)
     with _lock:
         provider = _alive.get(key)
         if provider is None or provider.is_closed:

@@ -51,7 +51,8 @@ def vendor_model(
         api_key: The vendor's key.
         base_url: Base URL, if it is another one than the vendor's.
         common: Parameters of the chat model; all have `timeout` (seconds for a whole call, in a stream the
-            longest silence), `first_token_timeout` (seconds), `max_retries`, `max_tokens` and `temperature`.
+            longest silence), `first_token_timeout` (seconds), `max_retries`, `max_tokens`, `temperature`, and
+            `proxy`, `no_proxy` and `ca_bundle`, which the environment does not fill in here.
 
     Raises:
         ConfigurationError: The provider is unknown, its package is missing, or a setting is malformed.
@@ -64,6 +65,7 @@ def vendor_model(
         msg = f"{provider} needs a package that is not installed. Run: {command}"
         raise ConfigurationError(msg, setting="provider")
     module, name = _CLASSES[provider]
+    common = {"proxy": "", "no_proxy": "", "ca_bundle": "", **common}
     build = getattr(import_module(f".{module}", __name__), name)
     found: BaseChatModel = build(
         model=model, api_key=api_key, base_url=base_url or DEFAULT_BASE_URLS[provider], **common

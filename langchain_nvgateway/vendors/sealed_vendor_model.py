@@ -14,6 +14,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import SecretStr, model_validator
 
 from ..chat_models.credentials import KeyCredential
+from ..chat_models.outlet_fields import OutletFields
 from ..chat_models.payloads import _headers
 from ..chat_models.sealed_chat_model import NO_LIMIT_SECONDS, Stop, _positive, _rebuilt, _shared_http
 from ..chat_models.token_counts import OfflineTokenCounts
@@ -28,7 +29,7 @@ __all__ = ["SealedVendorModel"]
 _MAX_CAUSES = 20
 
 
-class SealedVendorModel(OfflineTokenCounts, BaseChatModel):
+class SealedVendorModel(OfflineTokenCounts, OutletFields, BaseChatModel):
     """Stands before a vendor's class among the bases of a sealed model, and wraps each call.
 
     It settles the key and the base URL before the vendor's class can look into the environment, limits the time
@@ -97,7 +98,7 @@ class SealedVendorModel(OfflineTokenCounts, BaseChatModel):
     def _seal(self) -> Seal:
         key: SecretStr = getattr(self, self._key_field)
         headers = _headers(getattr(self, self._headers_field) or {})
-        return Seal(_shared_http(frozenset({getattr(self, self._url_field)})), key, headers)
+        return Seal(_shared_http(frozenset({getattr(self, self._url_field)}), self._outlet()), key, headers)
 
     # -- One call --------------------------------------------------------------------------------------------
 
@@ -199,7 +200,7 @@ class SealedVendorModel(OfflineTokenCounts, BaseChatModel):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickled without secrets, so that it can be built again only by somebody who adds the key.
-        return _rebuilt, (type(self), self._given(without=self._secret_fields))
+        return _rebuilt, (type(self), self._given(without=self._secret_fields | self._secrets_of_outlet()))
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """Return a model with the same settings; SDK clients cannot be copied, connections are shared."""
