@@ -58,8 +58,10 @@ AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 def doctor(emulator: OnEmulator = False, as_json: AsJSON = False) -> None:
     """Check token, chat, tool call, three calls on one token, NIM, and Redis if set; exit with 1 if one fails."""
     with expected_failures(), _settings(emulator, quiet=as_json) as settings:
+        from .doctor import outlet_notes
+
+        notes = [*outlet_notes(settings), *_notes()]
         results = _checked(settings, as_json=as_json)
-        notes = _notes()
         ok = all(result.status != "failed" for result in results)
         if as_json:
             report = {"ok": ok, "checks": [asdict(result) for result in results], "notes": notes}
@@ -220,7 +222,8 @@ def _settings_of(emu: Emulator, **others: Any) -> NVGatewaySettings:
 
     # As arguments, so that a variable of the real services cannot send anything there.
     own = {name.lower(): value for name, value in emu.env.items()}
-    return NVGatewaySettings(**{**others, "allow_external": False, "redis_url": None, **own})
+    none = dict.fromkeys(("redis_url", "proxy", "no_proxy", "ca_bundle"))
+    return NVGatewaySettings(**{**others, "allow_external": False, **none, **own})
 
 
 def _only_settings_of(emu: Emulator) -> NVGatewaySettings:

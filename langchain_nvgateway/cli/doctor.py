@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
     from ..settings import NVGatewaySettings
     from ..starfleet import StarfleetTokenProvider
 
-__all__ = ["CHECKS", "CheckResult", "names_of_checks", "run_checks"]
+__all__ = ["CHECKS", "CheckResult", "names_of_checks", "outlet_notes", "run_checks"]
 
 CHECKS = ("token", "chat", "tool call", "concurrent calls", "NIM")
 """Names of the checks that are always made, in their order."""
+
+_PROXIES_OF_OTHERS = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 Status = Literal["ok", "failed", "not run"]
 
@@ -84,6 +87,30 @@ def run_checks(settings: NVGatewaySettings) -> Iterator[CheckResult]:
         yield _run(name, check)
 
 
+def outlet_notes(settings: NVGatewaySettings) -> list[str]:
+    """Say how requests leave this machine, without credentials; nothing if they just do.
+
+    Raises:
+        ConfigurationError: A setting is malformed.
+    """
+    from ..sealed_http import outlet_from
+
+    outlet = outlet_from(**settings.outlet)
+    notes = []
+    if outlet.proxy:
+        user = "with" if outlet.proxy.authorization else "without"
+        but = ", ".join(sorted(map(str, outlet.direct)))
+        notes.append(
+            f"requests leave through the proxy {outlet.proxy} ({user} user and password, NVGATEWAY_PROXY)"
+            f"{but and f', but not those to {but} (NVGATEWAY_NO_PROXY)'}"
+        )
+    elif ignored := [name for name in _PROXIES_OF_OTHERS if os.environ.get(name)]:
+        notes.append(f"{', '.join(ignored)} is set and has no effect; a proxy for these models is NVGATEWAY_PROXY")
+    if outlet.ca_bundle:
+        notes.append(f"the authorities in {outlet.ca_bundle} are trusted as well (NVGATEWAY_CA_BUNDLE)")
+    return notes
+
+
 def _run(name: str, check: Callable[[], str]) -> CheckResult:
     start = time.perf_counter()
     status: Status = "ok"
@@ -125,6 +152,7 @@ class _GatewayChecks:
             settings.starfleet_id or "",
             settings.starfleet_secret or "",
             scope=settings.starfleet_scope or DEFAULT_SCOPE,
+            **settings.outlet,
         )
         provider.get_token()
         self._provider = provider
@@ -162,6 +190,7 @@ class _GatewayChecks:
             api_version=settings.llm_gateway_api_version,
             timeout=settings.request_timeout,
             max_tokens=200,
+            **settings.outlet,
         )
 
     def _token(self) -> str:
@@ -183,6 +212,7 @@ def _nim(settings: NVGatewaySettings) -> str:
         status_url=settings.nvidia_nim_status_url,
         timeout=settings.request_timeout,
         max_tokens=200,
+        **settings.outlet,
     )
     answer = model.invoke("Answer with the single word: ready")
     tools = model.bind_tools([ROUTE_MESSAGE], tool_choice="route_message")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from typer.testing import CliRunner
 
 from langchain_nvgateway.cli.app import app
@@ -281,3 +282,38 @@ def test_a_chat_without_a_text_says_what_to_give() -> None:
     result = run("chat", "planner", "--emulator")
     assert result.exit_code == 2
     assert "Give the text or --file." in result.stderr
+
+
+def test_doctor_tells_how_requests_leave(emu: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The proxy without its password, hosts without it, and the company's authorities."""
+    monkeypatch.setenv("NVGATEWAY_PROXY", "http://me:canary@proxy.example:3128")
+    monkeypatch.setenv("NVGATEWAY_NO_PROXY", "a.example:8443, b.example")
+    path = tmp_path / "company.pem"
+    trustme.CA().cert_pem.write_to_path(str(path))
+    monkeypatch.setenv("NVGATEWAY_CA_BUNDLE", str(path))
+    ended = run("doctor", "--json")
+    way, authorities = json.loads(ended.stdout)["notes"]
+    assert way.startswith(
+        "requests leave through the proxy proxy.example:3128 (with user and password, NVGATEWAY_PROXY)"
+    )
+    assert way.endswith(", but not those to a.example:8443, b.example (NVGATEWAY_NO_PROXY)")
+    assert authorities == f"the authorities in {path} are trusted as well (NVGATEWAY_CA_BUNDLE)"
+    assert "canary" not in ended.output
+
+
+def test_doctor_tells_of_a_proxy_that_has_no_effect(emu: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody expects one; the note says which variable it is."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:canary@proxy.example:3128")
+    assert json.loads(run("doctor", "--json").stdout)["notes"] == [
+        "HTTPS_PROXY is set and has no effect; a proxy for these models is NVGATEWAY_PROXY"
+    ]
+
+
+def test_doctor_stops_at_a_malformed_proxy(emu: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the exit code for settings, before anything is asked; the emulator needs none."""
+    monkeypatch.setenv("NVGATEWAY_PROXY", "socks5://me:canary@proxy.example:1080")
+    ended = run("doctor")
+    assert ended.exit_code == 2
+    assert "NVGATEWAY_PROXY" in ended.output
+    assert "canary" not in ended.output
+    assert run("doctor", "--emulator").exit_code == 0
