@@ -203,7 +203,7 @@ class ModelManager:
         self._circuits.reset()
 
     def close(self) -> None:
-        """Take no more calls; those that are under way end as they would have."""
+        """Take no more calls, and leave the fleet; calls that are under way end as they would have."""
         self._is_closed = True
         if self._seat:
             self._seat.close()

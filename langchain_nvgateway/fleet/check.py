@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from pydantic import SecretStr
 
 from .circuit_lua import SCRIPT
 from .redis_link import RedisLink
 from .schema import CHANGES_KEY
+from .steps import answers_from
 
 __all__ = ["check_redis"]
 
@@ -27,7 +29,7 @@ def check_redis(url: SecretStr) -> tuple[str, float | None]:
     """
     link = RedisLink(url.get_secret_value())
     start = time.perf_counter()
-    is_good = link.run(SCRIPT, [CHANGES_KEY], [""]) is not None
+    is_good = link.run(SCRIPT, [CHANGES_KEY], [""], partial(answers_from, count=0)) is not None
     seconds = time.perf_counter() - start
     link.close()
     return (link.host, seconds) if is_good else (link.trouble, None)

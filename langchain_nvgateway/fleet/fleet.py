@@ -10,7 +10,9 @@ import queue
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from pydantic import SecretStr
@@ -20,7 +22,7 @@ from .circuit_lua import SCRIPT
 from .member import Member
 from .redis_link import CONNECT_SECONDS, OPERATION_SECONDS, RedisLink, Script
 from .schema import CHANGES_KEY, VIEW_SECONDS, circuit_key
-from .steps import Step, answer_from, arguments
+from .steps import Step, answers_from, arguments
 from .token_store import FleetTokens
 
 __all__ = ["Fleet", "shared_fleet"]
@@ -34,14 +36,16 @@ CALL_SECONDS = CONNECT_SECONDS + 2 * OPERATION_SECONDS
 LINGER_SECONDS = 1.0
 """For so long the thread stays for another call of that kind when nobody has breakers."""
 
+_AFTER_A_FLAW = 60.0
 _logger = logging.getLogger("langchain_nvgateway")
 
 
 class _Call:
     """A script that another thread of this process wants to have run."""
 
-    def __init__(self, script: Script, keys: list[str], arguments: list[Any]) -> None:
+    def __init__(self, script: Script, keys: list[str], arguments: list[Any], read: Callable[[Any], Any]) -> None:
         self.script = script
+        self.read = read
         self.keys = keys
         self.arguments = arguments
         self.reply: Future[Any] = Future()
@@ -115,9 +119,9 @@ class Fleet:
             elif was_idle:
                 self.wake()
 
-    def call(self, script: Script, keys: list[str], arguments: list[Any]) -> Any | None:
-        """Let the thread run a script; blocks for `CALL_SECONDS` at most, and then returns `None`."""
-        call = _Call(script, keys, arguments)
+    def call(self, script: Script, keys: list[str], arguments: list[Any], read: Callable[[Any], Any]) -> Any | None:
+        """Let the thread do what `RedisLink.run` does; blocks for `CALL_SECONDS` at most, and then returns `None`."""
+        call = _Call(script, keys, arguments, read)
         with self._lock:
             self._woken.put(call)
             self._called_at = time.monotonic()
@@ -150,6 +154,7 @@ class Fleet:
                 seconds = self._seconds_to_next()
             except Exception:
                 _logger.exception("The fleet could not be looked at; please report this")
+                seconds = _AFTER_A_FLAW
             self._serve(woken, seconds)
         self.link.close()
 
@@ -159,7 +164,7 @@ class Fleet:
             call = woken.get(timeout=seconds)
             while call is not None or not woken.empty():
                 if call and call.reply.set_running_or_notify_cancel():
-                    call.reply.set_result(self.link.run(call.script, call.keys, call.arguments))
+                    call.reply.set_result(self.link.run(call.script, call.keys, call.arguments, call.read))
                 call = woken.get_nowait()
         except queue.Empty:
             pass
@@ -190,12 +195,12 @@ class Fleet:
         told = [word for member, step in steps for word in arguments(step, member.owner)]
         sent_at = time.monotonic()
         seen, self._seen = self._seen, b""
-        found = self.link.run(SCRIPT, keys, [seen, *told])
+        found = self.link.run(SCRIPT, keys, [seen, *told], partial(answers_from, count=len(steps)))
         if found is None:
             return
-        self._seen = bytes(found[0])
-        for (member, _), reply in zip(steps, found[1], strict=True):
-            member.take(answer_from(reply), sent_at=sent_at)
+        self._seen, answers = found
+        for (member, _), answer in zip(steps, answers, strict=True):
+            member.take(answer, sent_at=sent_at)
 
     def _seconds_to_next(self) -> float:
         if time.monotonic() - self._asked_at > IDLE_AFTER / 2:

@@ -8,7 +8,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import ConfigurationError
 from ..redis_url import host_of
@@ -25,6 +25,7 @@ QUIET_SECONDS = 60.0
 """For so long after a warning further losses are told at DEBUG only."""
 
 _logger = logging.getLogger("langchain_nvgateway")
+ResultT = TypeVar("ResultT")
 _draw = random.SystemRandom().random
 
 
@@ -68,6 +69,7 @@ class RedisLink:
             socket_timeout=OPERATION_SECONDS,
             socket_connect_timeout=CONNECT_SECONDS,
             **_without_introduction(self._library),
+            **({"ssl_check_hostname": True} if self._url.startswith("rediss:") else {}),
         )
         self.is_lost = False
         self.trouble = ""
@@ -86,14 +88,22 @@ class RedisLink:
         """Return what stands at a key; `None` if nothing does, or Redis cannot be reached."""
         return self._tried(lambda: self._redis.get(key))
 
-    def run(self, script: Script, keys: list[str], arguments: list[Any]) -> Any | None:
-        """Return what a script returns, `None` if Redis cannot be reached or refuses.
+    def run(
+        self, script: Script, keys: list[str], arguments: list[Any], read: Callable[[Any], ResultT]
+    ) -> ResultT | None:
+        """Return what a script returns, `None` if Redis cannot be reached, refuses, or makes no sense.
 
         The script is sent whole only if Redis has not got it yet.
-        """
-        return self._tried(lambda: self._evaluated(script, keys, arguments))
 
-    def _tried(self, work: Callable[[], Any]) -> Any | None:
+        Args:
+            script: The script.
+            keys: Its keys.
+            arguments: Its arguments.
+            read: Makes sense of its reply, or raises.
+        """
+        return self._tried(lambda: read(self._evaluated(script, keys, arguments)))
+
+    def _tried(self, work: Callable[[], ResultT]) -> ResultT | None:
         """Do something, unless the last failure was only just now."""
         if self.seconds_to_pause:
             return None

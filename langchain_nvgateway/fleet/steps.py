@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ..breaker import BreakerState, SharedCircuit
 
-__all__ = ["Answer", "Holder", "Step", "Verb", "answer_from", "arguments"]
+__all__ = ["Answer", "Holder", "Step", "Verb", "answer_from", "answers_from", "arguments"]
 
 _CLOSED = SharedCircuit()
 
@@ -68,6 +68,17 @@ def arguments(step: Step, owner: str) -> tuple[str, ...]:
     age = max(circuit.open_for - circuit.seconds_left, 0.0)
     numbers = _ms(circuit.seconds_left), _ms(circuit.open_for), str(circuit.openings), _ms(age)
     return step.verb, str(step.base), owner, *numbers, _flag(is_set=step.wants), _flag(is_set=bool(circuit.probes_out))
+
+
+def answers_from(reply: Any, *, count: int) -> tuple[bytes, list[Answer | None]]:
+    """Return when a circuit was last written, and what became of each step.
+
+    Raises:
+        ValueError: It is no reply of this script to so many steps.
+    """
+    if not isinstance(reply, list) or len(reply) != 2 or not isinstance(reply[1], list) or len(reply[1]) != count:
+        raise ValueError("not a reply of the script")
+    return bytes(reply[0]), [answer_from(part) for part in reply[1]]
 
 
 def answer_from(reply: Any) -> Answer | None:

@@ -20,7 +20,7 @@ from .token_lua import SCRIPT
 
 __all__ = ["FleetTokens"]
 
-Call = Callable[[Script, list[str], list[Any]], Any]
+Call = Callable[[Script, list[str], list[Any], Callable[[Any], Any]], Any]
 
 _LOOKS = 3
 """Tokens in a row that cannot be opened, after which this process leaves the others alone."""
@@ -88,7 +88,18 @@ class _Refresh:
         self._run("give up")
 
     def _run(self, verb: str, *words: Any) -> Any | None:
-        reply = self._call(SCRIPT, self._keys, [verb, self._me, self._dismissed, *words])
+        reply = self._call(SCRIPT, self._keys, [verb, self._me, self._dismissed, *words], _checked)
         if reply is not None:
             self._server_ms, self._read_at = float(reply[1]), time.monotonic()
         return reply
+
+
+def _checked(reply: Any) -> list[Any]:
+    """Return a reply of the script as it is.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not isinstance(reply, list) or len(reply) != (4 if reply[:1] == [b"token"] else 2) or int(reply[1]) <= 0:
+        raise ValueError("not a reply of the script")
+    return reply

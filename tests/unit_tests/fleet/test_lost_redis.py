@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import socketserver
+import threading
 import time
 from contextlib import suppress
 
@@ -79,9 +81,9 @@ def test_probe_goes_out_within_the_bound_when_redis_ends_while_another_holds_the
 def test_stopping_redis_amid_five_thousand_calls_fails_none_and_costs_none_of_them(
     own_valkey: Valkey, new_breaker: NewBreaker
 ) -> None:
-    """No call waits for Redis: the slowest one is as fast as the scheduler lets it be."""
+    """No call waits for Redis; the slowest few are as fast as the scheduler lets them be."""
     breaker = new_breaker(own_valkey)
-    slowest = 0.0
+    seconds = []
     for number in range(5_000):
         if number == 2_000:
             own_valkey.freeze()
@@ -90,20 +92,20 @@ def test_stopping_redis_amid_five_thousand_calls_fails_none_and_costs_none_of_th
             own_valkey.terminate()
         start = time.perf_counter()
         breaker.acquire().success()
-        slowest = max(slowest, time.perf_counter() - start)
+        seconds.append(time.perf_counter() - start)
         if not number % 10:
             time.sleep(0.002)  # Calls take their time; so both ends of Redis are noticed in their midst.
 
     assert breaker.state is BreakerState.CLOSED
-    assert slowest < 0.1
+    assert sorted(seconds)[-50] < 0.001
 
 
-def test_loss_and_return_are_told_once(own_valkey: Valkey, call: Call, caplog: pytest.LogCaptureFixture) -> None:
+def test_loss_and_return_are_told_once(own_valkey: Valkey, caplog: pytest.LogCaptureFixture) -> None:
     """One WARNING and one INFO, however many tries there are; if it goes on like that, no more."""
     caplog.set_level(logging.INFO, logger="langchain_nvgateway")
     fleet = Fleet(SecretStr(own_valkey.url))
     breaker = fleet.breaker(NAME, place="here")
-    call(breaker, None)
+    breaker.acquire().success()
     wait_until(lambda: commands(own_valkey) > 0)
     for _ in range(2):
         own_valkey.terminate()
@@ -204,3 +206,30 @@ def test_wrong_password_is_a_lost_redis_and_shows_nowhere(
     shown = caplog.text + repr(fleet) + repr(fleet.link)
     assert "AuthenticationError" in shown
     assert "secret" not in shown
+
+
+class Stranger(socketserver.BaseRequestHandler):
+    """Something that speaks the protocol and is no Redis."""
+
+    def handle(self) -> None:
+        """Answer everything with the same."""
+        while self.request.recv(65536):
+            self.request.sendall(b"*1\r\n+HELLO\r\n")
+
+
+def test_server_that_makes_no_sense_is_a_lost_redis(call: Call, caplog: pytest.LogCaptureFixture) -> None:
+    """It is told once, and calls go on."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Stranger) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        fleet = Fleet(SecretStr(f"redis://127.0.0.1:{server.server_address[1]}"))
+        breaker = fleet.breaker(NAME, place="here", open_seconds=0.3)
+        open_it(breaker, call)
+        wait_until(lambda: fleet.link.failures > 1)
+        wait_until(lambda: call(breaker, None))
+        fleet.detach([breaker])
+        server.shutdown()
+        thread.join()
+
+    assert [record.levelname for record in caplog.records] == ["WARNING"]

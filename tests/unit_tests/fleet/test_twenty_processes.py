@@ -35,15 +35,15 @@ def open_all(workers: list[Worker]) -> None:
 
 def test_twenty_processes_open_together_probe_once_and_survive_the_prober(new_workers: NewWorkers) -> None:
     """All open within a second of the first; one probe goes out; its process dies, and one lease later another does."""
-    workers = new_workers(COUNT, open_seconds=2.0)
+    workers = new_workers(COUNT, open_seconds=1.5)
     assert [worker.ask("state") for worker in workers] == ["closed"] * COUNT
 
     opened_at = workers[0].ask("fail_twice")
     seen = [worker.result() for worker in tell_all(workers, "wait_for_state", "open")]
     assert max(seen) - opened_at < 1.0
 
-    ((prober, probed_at),) = admitted(workers, 3.5)
-    assert probed_at >= opened_at + 2.0
+    ((prober, probed_at),) = admitted(workers, 2.5)
+    assert probed_at >= opened_at + 1.5
     assert {worker.ask("state") for worker in workers} == {"half-open"}
 
     prober.kill()

@@ -63,7 +63,7 @@ class Valkey:
         """End it, whatever state it is in."""
         self.client.close()
         if self._server.is_running():
-            self.thaw()
+            os.kill(self._pid, signal.SIGKILL)
             self._server.stop()
 
     @property
