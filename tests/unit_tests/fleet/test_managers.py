@@ -124,15 +124,15 @@ breaker.force_open()
     assert (done.returncode, done.stderr) == (0, "")
 
 
-async def test_stopping_redis_amid_five_thousand_calls_of_a_role_fails_none(own_valkey: Valkey) -> None:
+async def test_stopping_redis_amid_the_calls_of_a_role_fails_none(own_valkey: Valkey) -> None:
     """It is frozen, then ended; no call fails or blocks the event loop, which would be an error here."""
     seconds = []
     with new_manager(own_valkey, "hello") as manager:
         model = manager.model("planner")
-        for number in range(5_000):
-            if number == 1_500:
+        for number in range(1_500):
+            if number == 500:
                 own_valkey.freeze()
-            elif number == 3_500:
+            elif number == 1_000:
                 await asyncio.to_thread(own_valkey.thaw)
                 await asyncio.to_thread(own_valkey.terminate)
             start = time.perf_counter()
