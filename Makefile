@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # What has nothing to do with openai is tested once.
 INDEPENDENT := answers breaker corpus emulator fleet history ledger otel outlet role_composition roles_under_load \
 	sealed_http testing \
-	cli test_notebooks.py test_readme.py \
+	cli test_notebooks.py test_readme.py test_security.py \
 	$(addprefix chat_models/test_, clean_history.py correlation_ids.py egress.py event_loops.py event_stream.py \
 	hostile_answers.py leaving_early.py limits_of_a_call.py nothing_leaks.py polling.py retries.py secrets.py \
 	single_tool_calls.py timeouts.py waiting_for_tokens.py)
@@ -18,7 +18,7 @@ demo: $(VENV)/installed-demo  ## five roles fix a bug while NIM breaks down, on 
 	$(BIN)/nvgateway demo
 
 test: $(VENV)/installed  ## all tests, with openai 3 and with openai 2
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3
 	$(MAKE) --no-print-directory test-openai-2
 
 check: $(VENV)/installed  ## style, types and import layers
@@ -35,7 +35,7 @@ bench-store: $(VENV)-bench/installed $(VENV)-litellm/installed  ## the same, as 
 
 .PHONY: test-openai-2
 test-openai-2: $(VENV)-openai-2/installed
-	$(VENV)-openai-2/bin/python -m pytest -n 2 -p no:cacheprovider $(INDEPENDENT:%=--ignore tests/unit_tests/%)
+	$(VENV)-openai-2/bin/python -m pytest -n 3 -p no:cacheprovider $(INDEPENDENT:%=--ignore tests/unit_tests/%)
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'

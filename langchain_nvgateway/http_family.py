@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import ssl
+import sys
 from functools import lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -37,7 +38,11 @@ def default_ssl_context(ca_bundle: str = "") -> ssl.SSLContext:
     Args:
         ca_bundle: Path of a PEM file with more authorities; empty for none.
     """
-    context = ssl.create_default_context()
+    # Not `create_default_context`, which writes the keys of all connections to where `SSLKEYLOGFILE` says.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    if sys.version_info >= (3, 13):  # As that does from there on.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
     context.load_verify_locations(certifi.where())
     if ca_bundle:
         context.load_verify_locations(ca_bundle)

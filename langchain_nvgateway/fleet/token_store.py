@@ -62,7 +62,7 @@ class _Refresh:
                 break
             if reply[0] != b"token":
                 return Turn.MINE if reply[0] == b"ask" else Turn.ANOTHERS
-            self._found = bytes(reply[2])
+            self._found = reply[2]
             token = self._seal.open(self._found, server_ms=self._server_ms)
             if token is not None:
                 return token
@@ -100,6 +100,9 @@ def _checked(reply: Any) -> list[Any]:
     Raises:
         ValueError: It is none.
     """
-    if not isinstance(reply, list) or len(reply) != (4 if reply[:1] == [b"token"] else 2) or int(reply[1]) <= 0:
+    has_token = isinstance(reply, list) and reply[:1] == [b"token"]
+    if not isinstance(reply, list) or len(reply) != (4 if has_token else 2) or int(reply[1]) <= 0:
         raise ValueError("not a reply of the script")
+    if has_token and not isinstance(reply[2], bytes):
+        raise ValueError("not a token of the script")
     return reply

@@ -17,6 +17,7 @@ from langchain_nvgateway.fleet import Fleet
 from langchain_nvgateway.fleet.fleet import CALL_SECONDS
 from langchain_nvgateway.fleet.schema import PREFIX
 from langchain_nvgateway.fleet.sealed_token import TokenSeal
+from langchain_nvgateway.fleet.token_store import _checked
 from langchain_nvgateway.starfleet import SharedToken, StarfleetTokenProvider
 from langchain_nvgateway.starfleet.shared_refresh import LONGEST_WAIT
 
@@ -270,3 +271,10 @@ def test_closing_ends_the_wait_for_another_process(
         assert isinstance(waited.exception(1.0), StarfleetError)
         gate.open()
         assert asked.result(PATIENCE) == "fake-token-1"
+
+
+@pytest.mark.parametrize("found", [None, 10**12, "text", [b"x"]], ids=repr)
+def test_reply_of_another_kind_of_server_is_no_token(found: object) -> None:
+    """Not even a number, of which Python would make so many bytes."""
+    with pytest.raises(ValueError, match="not a token"):
+        _checked([b"token", 1, found, 1])

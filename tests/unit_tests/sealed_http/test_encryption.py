@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import trustme
@@ -115,6 +116,18 @@ def test_nothing_is_sent_to_who_has_no_good_certificate(
         client.get(client.http(server.url), server.url)
 
     assert server.requests == []
+
+
+def test_keys_of_connections_are_written_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever `SSLKEYLOGFILE` says: who has the keys reads what was sent, bearers and all."""
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    default_ssl_context.cache_clear()
+
+    context = default_ssl_context()
+
+    assert context.keylog_filename is None
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    default_ssl_context.cache_clear()
 
 
 @pytest.mark.usefixtures("trusted")
