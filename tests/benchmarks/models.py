@@ -43,7 +43,7 @@ class Bench:
     def chat_openai(self, answer: str = "text", **parameters: Any) -> ChatOpenAI:
         """Return LangChain's model on the same URL; it counts tokens in streams as ours do."""
         url = f"{self.server}/{answer}/v1"
-        return ChatOpenAI(model=MODEL, base_url=url, api_key=KEY, stream_usage=True, **parameters)  # type: ignore[arg-type]
+        return ChatOpenAI(model=MODEL, base_url=url, api_key=KEY, stream_usage=True, **parameters)  # type: ignore[arg-type]  # a plain key is taken
 
     def chat_nvidia(self, answer: str = "text") -> BaseChatModel:
         """Return NVIDIA's own model on the same URL.
@@ -73,7 +73,7 @@ class Bench:
             azure_deployment=DEPLOYMENT,
             azure_endpoint=f"{self.server}/{answer}",
             api_version="2024-12-01-preview",
-            azure_ad_token=KEY,  # type: ignore[arg-type]
+            azure_ad_token=KEY,  # type: ignore[arg-type]  # a plain token is taken
             stream_usage=True,
         )
 
@@ -94,7 +94,7 @@ class Bench:
         """Return LangChain's chain of two models, the first of which does not retry."""
         one = self.chat_openai(first, max_retries=0)
         if url:
-            one = ChatOpenAI(model=MODEL, base_url=url, api_key=KEY, max_retries=0)  # type: ignore[arg-type]
+            one = ChatOpenAI(model=MODEL, base_url=url, api_key=KEY, max_retries=0)  # type: ignore[arg-type]  # a plain key is taken
         return one.with_fallbacks([self.chat_openai()])
 
     @cached_property

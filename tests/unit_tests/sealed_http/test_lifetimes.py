@@ -14,6 +14,7 @@ import pytest
 from langchain_nvgateway.deadlines import Deadline
 from langchain_nvgateway.sealed_http import HTTPRequest, SealedHTTP, TransportError
 from langchain_nvgateway.sealed_http.idle import IdleConnections
+from langchain_nvgateway.sealed_http.outlet import DIRECT
 from langchain_nvgateway.sealed_http.requests import Place
 from langchain_nvgateway.sealed_http.thread_connections import ThreadConnections
 
@@ -373,7 +374,7 @@ async def test_cancelled_closing_leaves_no_connection_open(serve: Serve) -> None
 def test_connection_given_back_while_another_thread_closes_is_closed(serve: Serve) -> None:
     """It is on its way from those in use to those that wait when the other thread looks at both."""
     server = serve(always(reply()))
-    connections = ThreadConnections(None)
+    connections = ThreadConnections(None, DIRECT)
 
     def clock() -> float:
         connections.close()
