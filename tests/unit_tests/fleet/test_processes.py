@@ -73,6 +73,8 @@ def test_right_to_probe_is_not_inherited(valkey: Valkey) -> None:
         """
         from langchain_nvgateway.errors import CircuitOpenError
         breaker.force_open()
+        # The open time, and a look in which the parent takes the right ahead of any call: that is what a child could
+        # inherit, and it shows nowhere that could be waited for.
         time.sleep(1.2)
         child = os.fork()
         end = time.monotonic() + 1.5
