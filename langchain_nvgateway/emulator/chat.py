@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from .answers import answer
 from .completions import completion
@@ -17,8 +17,11 @@ from .records import RecordedRequest, RequestLog
 from .replies import OMIT, Call, Reply, Speaker, Turn, arguments_text
 from .responses import EVENT_STREAM_TYPE, JSON_TYPE, Response
 from .script import Script
-from .services import Service
+from .services import Chooser, Service
 from .streams import stream_events
+
+Corruptor: TypeAlias = Callable[[RecordedRequest], "str | None"]
+"""Says how the tool call that answers a request is broken; `None` leaves it whole."""
 
 
 class ChatService(Service):
@@ -34,7 +37,7 @@ class ChatService(Service):
     def __init__(self, log: RequestLog) -> None:
         super().__init__(log)
         self._replies: Script[Reply | Speaker] = Script()
-        self._corruptions: Script[str] = Script()
+        self._corruptions: Script[str | Corruptor] = Script()
         self.stream_usage = True
         """Whether streams report usage when asked to."""
         self.event_pause = 0.0
@@ -73,9 +76,14 @@ class ChatService(Service):
         """
         self._corruptions.add(_known_corruption(name), times=times)
 
-    def corrupt_always(self, name: str) -> None:
-        """Break every tool call from now on; the argument is that of `corrupt_next`."""
-        self._corruptions.add(_known_corruption(name), times=None)
+    def corrupt_always(self, name: str | Corruptor) -> None:
+        """Break every tool call from now on.
+
+        Args:
+            name: As for `corrupt_next`; or a function that is called in the server's thread with each request and
+                returns a name, or `None` to leave the call whole.
+        """
+        self._corruptions.add(name if callable(name) else _known_corruption(name), times=None)
 
     def fail_next(self, fault: str | Fault, *, times: int = 1, route: str | None = None) -> None:
         """Let the next requests fail; a name of `CORRUPTIONS` is passed to `corrupt_next`."""
@@ -84,7 +92,7 @@ class ChatService(Service):
         else:
             super().fail_next(fault, times=times, route=route)
 
-    def fail_always(self, fault: str | Fault, *, route: str | None = None) -> None:
+    def fail_always(self, fault: str | Fault | Chooser, *, route: str | None = None) -> None:
         """Let every request fail; a name of `CORRUPTIONS` is passed to `corrupt_always`."""
         if isinstance(fault, str) and fault in CORRUPTIONS:
             self.corrupt_always(fault)
@@ -115,9 +123,10 @@ class ChatService(Service):
         reply = scripted if scripted is None or isinstance(scripted, Reply) else scripted(request)
         turn = self._turn(reply, body) if reply else limited(self._turn(answer(body), body), body)
         if turn.calls or turn.is_json:
-            name = self._corruptions.take(request)
+            found = self._corruptions.take(request)
+            name = found(request) if callable(found) else found
             if name is not None:
-                corrupt(name, turn, body)
+                corrupt(_known_corruption(name), turn, body)
         headers = self.headers(request)
         if body.get("stream"):
             headers["content-type"] = EVENT_STREAM_TYPE

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeAlias
 
 from .faults import Exchange, Fault, FaultPlan, plan_normal
 from .records import RecordedRequest, RequestLog
 from .responses import Response
 from .script import Predicate, Script
 from .transport_faults import TRANSPORT_FAULTS
+
+Chooser: TypeAlias = Callable[[RecordedRequest], "str | Fault | None"]
+"""Says which fault a request meets; `None` lets it be answered as usual."""
 
 
 class Place(NamedTuple):
@@ -36,7 +39,7 @@ class Service(ABC):
 
     def __init__(self, log: RequestLog) -> None:
         self._log = log
-        self._faults: Script[Fault] = Script()
+        self._faults: Script[Fault | Chooser] = Script()
         self._gate: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.origin = ""
@@ -80,9 +83,18 @@ class Service(ABC):
         """
         self._faults.add(self._known(fault), times=times, route=route)
 
-    def fail_always(self, fault: str | Fault, *, route: str | None = None) -> None:
-        """Let every request fail until `heal()`; the arguments are those of `fail_next`."""
-        self._faults.add(self._known(fault), times=None, route=route)
+    def fail_always(self, fault: str | Fault | Chooser, *, route: str | None = None) -> None:
+        """Let every request fail until `heal()`.
+
+        Args:
+            fault: A name of `fault_names`, a `Fault`, or a function that is called in the server's thread with each
+                request and returns one of these, or `None` for the usual answer.
+            route: As for `fail_next`.
+
+        Raises:
+            ValueError: There is no fault of this name.
+        """
+        self._faults.add(fault if callable(fault) else self._known(fault), times=None, route=route)
 
     def fail_when(self, predicate: Predicate, fault: str | Fault, times: int | None = None) -> None:
         """Let requests fail for which a predicate is true.
@@ -139,9 +151,11 @@ class Service(ABC):
 
     def respond(self, request: RecordedRequest) -> Response:
         """Answer a request, or let it fail as scripted."""
-        fault = self._faults.take(request)
-        if fault is None:
+        found = self._faults.take(request)
+        chosen = found(request) if callable(found) else found
+        if chosen is None:
             return self.answer(request)
+        fault = self._known(chosen)
         plan = self._plan_of(fault.name)
         return fault.adjust(plan(Exchange(request, self.answer), fault))
 

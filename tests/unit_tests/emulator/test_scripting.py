@@ -59,6 +59,25 @@ def test_a_fault_can_depend_on_the_request(emu: Emulator, ask_nim: Ask) -> None:
     assert [ask_nim(text).status_code for text in said] == [200, 403, 200]
 
 
+def test_a_function_can_choose_the_fault(emu: Emulator, ask_nim: Ask) -> None:
+    """A name, a `Fault`, or nothing, for each request until healed."""
+    faults = {"a": "unavailable", "b": Fault(status=418), "c": None}
+    emu.nim.fail_always(lambda request: faults[request.json["messages"][-1]["content"]])
+    assert [ask_nim(text).status_code for text in "abcb"] == [503, 418, 200, 418]
+    emu.nim.heal()
+    assert ask_nim("a").status_code == 200
+
+
+def test_a_function_can_choose_how_calls_are_broken(emu: Emulator, ask_nim: Ask) -> None:
+    """By the name of a corruption, or `None` for a whole one."""
+    names = iter(["missing_brace", None])
+    emu.nim.reply_always(Reply(tool_calls=[("get_weather", {"location": "Dublin"})]))
+    emu.nim.corrupt_always(lambda request: next(names))
+    answers = [ask_nim(tools=[WEATHER_TOOL]).json() for _ in range(2)]
+    arguments = [answer["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"] for answer in answers]
+    assert arguments == ['{"location":"Dublin"', '{"location":"Dublin"}']
+
+
 def test_a_fault_is_for_one_service(emu: Emulator, ask_nim: Ask, ask_gateway: Ask) -> None:
     """An outage of NIM leaves the Gateway alone."""
     emu.nim.fail_always("internal_error")
