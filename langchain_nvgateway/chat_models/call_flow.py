@@ -57,6 +57,9 @@ class CallPlan:
     max_retries: int
     deadline: Deadline
     origins: Origins
+    is_from_fleet: Callable[[SecretStr], bool] = field(default=lambda bearer: False, repr=False)
+    """Whether a bearer was got by another process, so that it may be as old as the one that it replaced."""
+
     status_url: str | None = None
     """Where the answer of a request that is still running (202) can be had."""
 
@@ -127,14 +130,14 @@ Flow = Generator[Step, Any, Outcome]
 def call_flow(plan: CallPlan) -> Flow:
     """Bring one call to its answer, or to the typed error that its last attempt ended with."""
     retries = 0
-    may_refresh = True
+    refreshes = 0
     bearer: SecretStr = yield Authorize()
     while True:
         outcome = yield from _attempt(plan, plan.call(bearer), bearer)
         if not isinstance(outcome, NVGatewayError):
             return outcome
-        if outcome.status_code == 401 and may_refresh:
-            may_refresh = False
+        if outcome.status_code == 401 and refreshes < (2 if plan.is_from_fleet(bearer) else 1):
+            refreshes += 1
             fresh: SecretStr = yield Authorize(refused=bearer)
             if fresh != bearer:
                 bearer = fresh

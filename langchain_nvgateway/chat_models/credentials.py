@@ -29,6 +29,9 @@ class Credential(Protocol):
     def refuse(self, bearer: SecretStr) -> None:
         """Take note that the service has answered 401 to this bearer."""
 
+    def is_from_fleet(self, bearer: SecretStr) -> bool:
+        """Whether another process got this bearer."""
+
 
 class StarfleetCredential:
     """Tokens of a provider that other models may share."""
@@ -47,6 +50,10 @@ class StarfleetCredential:
     def refuse(self, bearer: SecretStr) -> None:
         """Have exactly this token replaced."""
         self._provider.invalidate(bearer.get_secret_value())
+
+    def is_from_fleet(self, bearer: SecretStr) -> bool:
+        """Whether another process got this token."""
+        return self._provider.is_from_fleet(bearer.get_secret_value())
 
 
 class KeyCredential:
@@ -91,6 +98,10 @@ class KeyCredential:
 
     def refuse(self, bearer: SecretStr) -> None:
         """Do nothing: the next call of the callable says whether there is another key."""
+
+    def is_from_fleet(self, bearer: SecretStr) -> bool:
+        """Say no: keys are not shared by way of Redis."""
+        return False
 
     def _checked(self, found: object) -> SecretStr:
         if not isinstance(found, SecretStr) or not _can_be_sent(found):

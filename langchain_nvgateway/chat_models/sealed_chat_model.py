@@ -359,6 +359,7 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
             max_retries=self.max_retries or 0,
             deadline=Deadline(limit),
             origins=self._path.http.origins,
+            is_from_fleet=self._path.credential.is_from_fleet,
             status_url=self._status_url,
             takes_texts=takes_texts(self),
             split_body=partial(self._split_body, parts, messages, kwargs),

@@ -37,7 +37,7 @@ __all__ = ["DEFAULT_SCOPE", "RefreshObserver", "StarfleetTokenProvider"]
 DEFAULT_SCOPE = "azureopenai-readwrite"
 
 _REMEMBERED = 8
-"""Refused tokens that are not taken from other processes any more."""
+"""Refused tokens that are not taken from other processes any more, and tokens that were."""
 
 logger = logging.getLogger("langchain_nvgateway")
 
@@ -120,6 +120,7 @@ class StarfleetTokenProvider:
         self._generation = 0
         self._store: TokenStore | None = None
         self._rejected: deque[str] = deque(maxlen=_REMEMBERED)
+        self._from_fleet: deque[str] = deque(maxlen=_REMEMBERED)
         self._observers: weakref.WeakSet[RefreshObserver] = weakref.WeakSet()
         self._is_closed = False
         self._forget_flight()
@@ -173,6 +174,10 @@ class StarfleetTokenProvider:
             self._rejected.append(rejected)
             self._held = NO_TOKEN
             return True
+
+    def is_from_fleet(self, token: str) -> bool:
+        """Say whether another process got this token: if it is refused as well, a new one is still worth a try."""
+        return token in self._from_fleet
 
     @property
     def state(self) -> TokenState:
@@ -374,6 +379,8 @@ class StarfleetTokenProvider:
             self._flight = None
             if isinstance(outcome, HeldToken):
                 self._held = outcome
+                if outcome.is_from_fleet:
+                    self._from_fleet.append(outcome.value)
                 self._hold_off, self._failure = HoldOff(), None
                 result = outcome.value
             else:
