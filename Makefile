@@ -12,7 +12,7 @@ INDEPENDENT := answers breaker corpus emulator fleet history ledger otel outlet 
 	single_tool_calls.py timeouts.py waiting_for_tokens.py)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check bench bench-store clean
+.PHONY: demo test check bench bench-store soak clean
 
 demo: $(VENV)/installed-demo  ## five roles fix a bug while NIM breaks down, on the emulator
 	$(BIN)/nvgateway demo
@@ -33,9 +33,12 @@ bench: $(VENV)-bench/installed $(VENV)-litellm/installed  ## what things cost, a
 bench-store: $(VENV)-bench/installed $(VENV)-litellm/installed  ## the same, as the new stored result
 	$(VENV)-bench/bin/python -m tests.benchmarks --store $(ROWS)
 
+soak: $(VENV)/installed  ## ten thousand calls while everything goes wrong; SEED=… CALLS=… choose
+	$(BIN)/python -m tests.chaos $(SEED:%=--seed %) $(CALLS:%=--calls %)
+
 .PHONY: test-openai-2
 test-openai-2: $(VENV)-openai-2/installed
-	$(VENV)-openai-2/bin/python -m pytest -n 3 -p no:cacheprovider $(INDEPENDENT:%=--ignore tests/unit_tests/%)
+	$(VENV)-openai-2/bin/python -m pytest -n 3 -p no:cacheprovider --ignore tests/chaos $(INDEPENDENT:%=--ignore tests/unit_tests/%)
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'

@@ -42,6 +42,14 @@ def emu(nvgateway_emulator: Emulator) -> Emulator:
     return nvgateway_emulator
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the figures that tests have recorded."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, value in report.user_properties:
+            if name == "figures":
+                terminalreporter.write_line(f"{report.nodeid}: {value}")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what cannot apply of LangChain's standard suites; nothing is skipped."""
     leave_out_what_cannot_apply(config, items)
