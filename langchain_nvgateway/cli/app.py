@@ -58,9 +58,9 @@ AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 def doctor(emulator: OnEmulator = False, as_json: AsJSON = False) -> None:
     """Check token, chat, tool call, three calls on one token, NIM, and Redis if set; exit with 1 if one fails."""
     with expected_failures(), _settings(emulator, quiet=as_json) as settings:
-        from .doctor import outlet_notes
+        from .doctor import outlet_notes, redis_notes
 
-        notes = [*outlet_notes(settings), *_notes()]
+        notes = [*outlet_notes(settings), *redis_notes(settings), *_notes()]
         results = _checked(settings, as_json=as_json)
         ok = all(result.status != "failed" for result in results)
         if as_json:

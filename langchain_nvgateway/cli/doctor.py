@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..settings import NVGatewaySettings
     from ..starfleet import StarfleetTokenProvider
 
-__all__ = ["CHECKS", "CheckResult", "names_of_checks", "outlet_notes", "run_checks"]
+__all__ = ["CHECKS", "CheckResult", "names_of_checks", "outlet_notes", "redis_notes", "run_checks"]
 
 CHECKS = ("token", "chat", "tool call", "concurrent calls", "NIM")
 """Names of the checks that are always made, in their order."""
@@ -109,6 +109,16 @@ def outlet_notes(settings: NVGatewaySettings) -> list[str]:
     if outlet.ca_bundle:
         notes.append(f"the authorities in {outlet.ca_bundle} are trusted as well (NVGATEWAY_CA_BUNDLE)")
     return notes
+
+
+def redis_notes(settings: NVGatewaySettings) -> list[str]:
+    """Say if the password for Redis leaves this machine without TLS."""
+    if not settings.redis_url:
+        return []
+    from ..fleet import password_in_the_clear
+
+    note = password_in_the_clear(settings.redis_url)
+    return [note] if note else []
 
 
 def _run(name: str, check: Callable[[], str]) -> CheckResult:

@@ -9,9 +9,9 @@ the thread that does the I/O, over the connection of `redis_link`; `seat` is wha
 
 from __future__ import annotations
 
-from .check import check_redis
+from .check import check_redis, password_in_the_clear
 from .fleet import Fleet, shared_fleet
 from .schema import fingerprint
 from .seat import Seat
 
-__all__ = ["Fleet", "Seat", "check_redis", "fingerprint", "shared_fleet"]
+__all__ = ["Fleet", "Seat", "check_redis", "fingerprint", "password_in_the_clear", "shared_fleet"]

@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from ..breaker import SharedCircuitBreaker
+from .check import password_in_the_clear
 from .circuit_lua import SCRIPT
 from .member import Member
 from .redis_link import CONNECT_SECONDS, OPERATION_SECONDS, RedisLink, Script
@@ -77,6 +78,9 @@ class Fleet:
         self._active_at = self._asked_at = self._called_at = -math.inf
         self._renew()
         _alive.add(self)
+        warning = password_in_the_clear(url)
+        if warning:
+            _logger.warning(warning)
 
     def __repr__(self) -> str:
         return f"Fleet({self.link!r}, breakers={len(self._members)})"
