@@ -60,6 +60,9 @@ class CallPlan:
     is_from_fleet: Callable[[SecretStr], bool] = field(default=lambda bearer: False, repr=False)
     """Whether a bearer was got by another process, so that it may be as old as the one that it replaced."""
 
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """What else the request carries that no error may show, beside its bearer."""
+
     status_url: str | None = None
     """Where the answer of a request that is still running (202) can be had."""
 
@@ -72,7 +75,7 @@ class CallPlan:
 
     def call(self, bearer: SecretStr | None = None) -> Call:
         """Return what an error of this call says about it."""
-        secrets = (bearer.get_secret_value(),) if bearer else ()
+        secrets = (bearer.get_secret_value(), *self.secrets) if bearer else self.secrets
         return Call(self.service, self.model, self.url.partition("?")[0], self.correlation_id, secrets)
 
 

@@ -60,7 +60,7 @@ class ChatNVGateway(SealedChatModel):
     provider: ClassVar[str] = "nvidia-gateway"
     base_url_setting: ClassVar[str] = "LLM_GATEWAY_BASE_URL (base_url)"
     _secret_fields: ClassVar[frozenset[str]] = frozenset(
-        {"openai_api_key", "starfleet_id", "starfleet_secret", "token_provider"}
+        {"openai_api_key", "default_headers", "starfleet_id", "starfleet_secret", "token_provider"}
     )
 
     model_name: str = Field(default="gpt-4o-mini", alias="model")

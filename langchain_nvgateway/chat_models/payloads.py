@@ -15,7 +15,7 @@ from openai.lib._parsing._completions import type_to_response_format_param
 from ..answers import PLAIN, Contract, asked_in, contract_in, contract_of, schema_of
 from ..errors import ConfigurationError
 
-__all__ = ["RequestParts", "is_reasoning_model", "request_parts", "with_query"]
+__all__ = ["OwnHeaders", "RequestParts", "is_reasoning_model", "own_headers_of", "request_parts", "with_query"]
 
 _REASONING = re.compile(r"^(o\d|gpt-5(?!-chat))", re.IGNORECASE)
 
@@ -31,11 +31,27 @@ _REFUSED_BY_REASONING = (
 )
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 §5.6.2
+_SHORTEST_SECRET = 8
 _ABOUT_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 _OWN_HEADERS = frozenset(
     {"authorization", "api-key", "host", "content-length", "content-type", "transfer-encoding", "connection"}
     | {"accept-encoding", "correlationid"}
 )
+
+
+class OwnHeaders(dict[str, Any]):
+    """Headers of the user's own, which do not show their values: tracebacks may show local variables."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self))})"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What a service may not echo of them; shorter values would be found in anything."""
+        values = [str(value).strip() for value in self.values()]
+        # What stands behind "Bearer" and the like may be echoed alone.
+        values += [rest for value in values for scheme, _, rest in (value.partition(" "),) if scheme.isalpha()]
+        return tuple(value for value in values if len(value) >= _SHORTEST_SECRET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +60,7 @@ class RequestParts:
 
     model: str
     body: bytes = field(repr=False)
-    headers: dict[str, str] = field(repr=False)
+    headers: OwnHeaders = field(repr=False)
     query: dict[str, str]
     limits: dict[str, Any]
     """Those of `timeout` and `first_token_timeout` that the call sets itself."""
@@ -68,7 +84,7 @@ def request_parts(payload: dict[str, Any], *, headers: Mapping[str, Any], query:
         query: Query parameters of the user's own (`default_query`).
     """
     payload = _adapted({name: value for name, value in payload.items() if not _is_not_given(value)})
-    own_headers = _headers({**headers, **(payload.pop("extra_headers", None) or {})})
+    own_headers = own_headers_of(OwnHeaders({**headers, **(payload.pop("extra_headers", None) or {})}))
     own_query = _query({**query, **(payload.pop("extra_query", None) or {})})
     limits: dict[str, Any] = {name: payload.pop(name) for name in ("timeout", "first_token_timeout") if name in payload}
     payload.update(payload.pop("extra_body", None) or {})
@@ -112,22 +128,24 @@ def with_query(url: str, query: tuple[tuple[str, str], ...]) -> str:
     return f"{place}?{text}" if text else place
 
 
-def _headers(given: Mapping[str, Any]) -> dict[str, str]:
+def own_headers_of(given: OwnHeaders) -> OwnHeaders:
     """Return the user's own headers, by lower-case name, without those that the request has itself.
 
     Raises:
         ConfigurationError: HTTP cannot carry one of them.
     """
-    headers = {}
-    for name, value in given.items():
-        if _is_not_given(value) or name.lower() in _OWN_HEADERS:
-            continue
-        text = str(value)
-        if not _HEADER_NAME.fullmatch(name) or not text.isascii() or not text.isprintable():
-            msg = f"The header {name!r} cannot be sent: give it a name of letters and printable ASCII text."
-            raise ConfigurationError(msg, setting="default_headers")
-        headers[name.lower()] = text.strip()
-    return headers
+    taken = OwnHeaders(
+        {name: value for name, value in given.items() if not _is_not_given(value) and name.lower() not in _OWN_HEADERS}
+    )
+    wrong = next((name for name, value in taken.items() if not _can_be_sent(name, str(value))), None)
+    if wrong is not None:
+        msg = f"The header {wrong!r} cannot be sent: give it a name of letters and printable ASCII text."
+        raise ConfigurationError(msg, setting="default_headers")
+    return OwnHeaders({name.lower(): str(value).strip() for name, value in taken.items()})
+
+
+def _can_be_sent(name: str, text: str) -> bool:
+    return bool(_HEADER_NAME.fullmatch(name)) and text.isascii() and text.isprintable()
 
 
 def _query(given: Mapping[str, Any]) -> dict[str, str]:

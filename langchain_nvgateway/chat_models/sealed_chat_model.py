@@ -6,6 +6,7 @@ the `openai` SDK and with the environment is replaced.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from contextlib import aclosing, closing
 from difflib import get_close_matches
@@ -36,7 +37,7 @@ from .envelopes import AnyChunk
 from .inputs import messages_in, prompt_of
 from .learned import learn_single_tool_call, takes_single_tool_call
 from .outlet_fields import OutletFields
-from .payloads import RequestParts, request_parts, with_query
+from .payloads import OwnHeaders, RequestParts, request_parts, with_query
 from .request_path import RequestPath
 from .text_chunks import takes_texts
 from .token_counts import OfflineTokenCounts
@@ -56,6 +57,7 @@ _UNSUPPORTED = {
 }
 
 Stop = list[str] | None
+_logger = logging.getLogger("langchain_nvgateway")
 
 
 @lru_cache(maxsize=64)
@@ -79,8 +81,10 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
     stream_usage: bool | None = True
     """Ask for token usage in streams."""
 
-    default_headers: Mapping[str, str] | None = Field(default=None, repr=False)
-    """Headers of your own for every request; kept out of `repr`, since keys are given this way."""
+    default_headers: Mapping[str, str] | None = Field(default=None, repr=False, exclude=True)
+    """Headers of your own for every request. Since keys are given this way, they are in no `repr`, dump or pickle; an
+    unpickled model has none, and a WARNING names those that it lacks. Values of 8 characters or more are redacted
+    where the service echoes them."""
 
     strict_answers: bool = True
     """Check each answer before anybody sees it: tool calls, objects in a schema, that it says something at all."""
@@ -100,7 +104,7 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
     base_url_setting: ClassVar[str]
     """Name of the setting for the base URL, for messages."""
 
-    _secret_fields: ClassVar[frozenset[str]] = frozenset({"openai_api_key"})
+    _secret_fields: ClassVar[frozenset[str]] = frozenset({"openai_api_key", "default_headers"})
     _path: RequestPath = PrivateAttr()
 
     @model_validator(mode="before")
@@ -310,7 +314,7 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
         given = {name: getattr(self, name) for name in self.model_fields_set - self._secret_fields}
         for name in self._secrets_of_outlet():
             given.pop(name, None)
-        return _rebuilt, (type(self), given)
+        return _rebuilt, (type(self), given, tuple(self.default_headers or ()))
 
     def _get_request_payload(self, input_: LanguageModelInput, *, stop: Stop = None, **kwargs: Any) -> dict[str, Any]:
         if self.clean_history:
@@ -342,17 +346,20 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
             if (payload.get("n") or 1) > 1:
                 msg = "A stream has one answer; leave out n, or use invoke."
                 raise ConfigurationError(msg, setting="n")
-        headers = {
-            **parts.headers,
-            "content-type": "application/json",
-            "accept": "text/event-stream" if stream else "application/json",
-            **self._service_headers(correlation_id),
-        }
+        headers = OwnHeaders(
+            {
+                **parts.headers,
+                "content-type": "application/json",
+                "accept": "text/event-stream" if stream else "application/json",
+                **self._service_headers(correlation_id),
+            }
+        )
         plan = CallPlan(
             service=self.service,
             model=parts.model,
             url=with_query(self._url(parts.model), tuple(parts.query.items())),
             headers=headers,
+            secrets=parts.headers.secrets if parts.headers else (),
             body=parts.body,
             correlation_id=correlation_id,
             stream=stream,
@@ -367,7 +374,7 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
         return plan, parts
 
     def _request_parts(self, payload: dict[str, Any]) -> RequestParts:
-        return request_parts(payload, headers=self.default_headers or {}, query=self.default_query or {})
+        return request_parts(payload, headers=OwnHeaders(self.default_headers or {}), query=self.default_query or {})
 
     def _split_body(self, sent: RequestParts, messages: list[BaseMessage], kwargs: dict[str, Any]) -> bytes | None:
         """Return the body of a call with one tool call per turn, and remember that the model wants it so."""
@@ -420,5 +427,8 @@ def _positive(value: Any, setting: str) -> float:
     return float(value)
 
 
-def _rebuilt(cls: type[SealedChatModel], given: dict[str, Any]) -> SealedChatModel:
+def _rebuilt(cls: type[SealedChatModel], given: dict[str, Any], headers: tuple[str, ...] = ()) -> SealedChatModel:
+    if headers:
+        msg = "An unpickled %s lacks its default_headers (%s), which pickles do not hold; give it them again"
+        _logger.warning(msg, cls.__name__, ", ".join(headers))
     return cls(**given)

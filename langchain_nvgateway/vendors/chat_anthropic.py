@@ -53,10 +53,10 @@ class SealedChatAnthropic(SealedVendorModel, ChatAnthropic):
     max_retries: int = 1
     """How often a failure that a retry may help is tried again."""
 
-    default_headers: Mapping[str, str] | None = Field(default=None, repr=False)
-    """Headers of your own for every request; kept out of `repr`, since keys are given this way."""
+    default_headers: Mapping[str, str] | None = Field(default=None, repr=False, exclude=True)
+    """Headers of your own for every request; kept out of `repr`, dumps and pickles, since keys are given this way."""
 
-    mcp_servers: list[dict[str, Any]] | None = Field(default=None, repr=False)
+    mcp_servers: list[dict[str, Any]] | None = Field(default=None, repr=False, exclude=True)
     """MCP servers that the service may use, with their tokens."""
 
     @model_validator(mode="after")

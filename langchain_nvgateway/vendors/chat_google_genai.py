@@ -58,8 +58,8 @@ class SealedChatGoogleGenAI(SealedVendorModel, ChatGoogleGenerativeAI):
     max_retries: int = Field(default=1, alias="retries")
     """How often a failure that a retry may help is tried again."""
 
-    additional_headers: dict[str, str] | None = Field(default=None, repr=False)
-    """Headers of your own for every request; kept out of `repr`, since keys are given this way."""
+    additional_headers: dict[str, str] | None = Field(default=None, repr=False, exclude=True)
+    """Headers of your own for every request; kept out of `repr`, dumps and pickles, since keys are given this way."""
 
     @model_validator(mode="after")
     def validate_environment(self) -> Self:

@@ -24,7 +24,6 @@ class SealedChatOpenAI(SealedChatModel):
     service: ClassVar[str] = "OpenAI"
     provider: ClassVar[str] = "openai"
     base_url_setting: ClassVar[str] = "NVGATEWAY_OPENAI_BASE_URL (base_url)"
-    _secret_fields: ClassVar[frozenset[str]] = frozenset({"openai_api_key", "default_headers"})
 
     model_name: str = Field(alias="model")
     """Name of the model."""

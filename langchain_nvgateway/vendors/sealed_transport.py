@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,6 +18,7 @@ from typing import Any, Self
 from pydantic import SecretStr
 
 from ..chat_models.call_flow import LONGEST_RETRY_AFTER, ReadBody, Send, Wait
+from ..chat_models.payloads import OwnHeaders
 from ..chat_models.request_path import _aread_body, _read_body
 from ..chat_models.sealed_chat_model import NO_LIMIT_SECONDS
 from ..chat_models.service_errors import redacted_headers
@@ -45,7 +46,7 @@ class Seal:
 
     http: SealedHTTP
     key: SecretStr
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: OwnHeaders = field(default_factory=OwnHeaders, repr=False)
     """The user's own, by lower-case name; like the key, kept out of the SDK's hands."""
 
     def __deepcopy__(self, memo: dict[int, object]) -> Seal:
@@ -160,7 +161,7 @@ class _Transport:
     def _incoming(self, outcome: _Answer | TransportError, request: Any, limits: CallLimits) -> Any:
         if isinstance(outcome, TransportError):
             raise _error(self._family, outcome, request)
-        secrets = (self._seal.key.get_secret_value(),)
+        secrets = (self._seal.key.get_secret_value(), *self._seal.headers.secrets)
         headers = redacted_headers(outcome.response.headers, secrets)
         status = outcome.response.status
         if outcome.error_body is not None:

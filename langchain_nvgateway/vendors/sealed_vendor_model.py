@@ -15,7 +15,7 @@ from pydantic import SecretStr, model_validator
 
 from ..chat_models.credentials import KeyCredential
 from ..chat_models.outlet_fields import OutletFields
-from ..chat_models.payloads import _headers
+from ..chat_models.payloads import OwnHeaders, own_headers_of
 from ..chat_models.sealed_chat_model import NO_LIMIT_SECONDS, Stop, _positive, _rebuilt, _shared_http
 from ..chat_models.token_counts import OfflineTokenCounts
 from ..egress import checked_url
@@ -97,7 +97,7 @@ class SealedVendorModel(OfflineTokenCounts, OutletFields, BaseChatModel):
 
     def _seal(self) -> Seal:
         key: SecretStr = getattr(self, self._key_field)
-        headers = _headers(getattr(self, self._headers_field) or {})
+        headers = own_headers_of(OwnHeaders(getattr(self, self._headers_field) or {}))
         return Seal(_shared_http(frozenset({getattr(self, self._url_field)}), self._outlet()), key, headers)
 
     # -- One call --------------------------------------------------------------------------------------------
