@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +25,7 @@ __all__ = ["NVGatewaySettings", "settings_from"]
 
 _ROLE_MODELS = re.compile(r"nvgateway_(.+)_models")
 
+_logger = logging.getLogger("langchain_nvgateway")
 _NO_VARIABLE = "models of roles"
 """Stands where other settings have the name of their variable; no variable can have this one."""
 
@@ -31,13 +33,16 @@ _NO_VARIABLE = "models of roles"
 class NVGatewaySettings(BaseSettings):
     """Everything that can be set; arguments win over the environment, which wins over the `.env` file.
 
+    Secrets are in no `repr`, dump or pickle: where settings are unpickled, secrets come from the environment again, and
+    a WARNING names those that are not there.
+
     Raises:
         ConfigurationError: A value is malformed; the message names the variable and what it takes.
     """
 
     model_config = SettingsConfigDict(extra="ignore", validate_default=False)
 
-    starfleet_id: str | None = Field(default=None, repr=False)
+    starfleet_id: str | None = Field(default=None, repr=False, exclude=True)
     """Client id at Starfleet."""
 
     starfleet_secret: SecretStr | None = None
@@ -143,6 +148,7 @@ class NVGatewaySettings(BaseSettings):
         unknown = values.keys() - type(self).model_fields.keys()
         if unknown:
             name = min(unknown)
+            del values
             msg = f"There is no setting {name!r}; the settings are {', '.join(type(self).model_fields)}."
             raise ConfigurationError(msg, setting=name)
         try:
@@ -153,6 +159,7 @@ class NVGatewaySettings(BaseSettings):
             msg = f"The env_file {str(_env_file)!r} is not UTF-8 text."
             problem = ConfigurationError(msg, setting="env_file")
         if problem:
+            del values  # A traceback may show local variables.
             raise problem
 
     @classmethod
@@ -209,6 +216,15 @@ class NVGatewaySettings(BaseSettings):
                     raise ValueError(msg)
         return value
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = {name: getattr(self, name) for name in self.model_fields_set}
+        secrets = {
+            name: value for name, value in values.items() if name == "starfleet_id" or isinstance(value, SecretStr)
+        }
+        hidden = tuple(name for name, value in secrets.items() if value)
+        given = {name: value for name, value in values.items() if name not in hidden}
+        return _unpickled, (type(self), given, hidden)
+
     @property
     def outlet(self) -> dict[str, Any]:
         """How requests leave, as arguments of chat models and token providers; whatever the environment says."""
@@ -249,6 +265,15 @@ def settings_from(env_file: str | Path | None) -> NVGatewaySettings:
         msg = f"The env_file {str(env_file)!r} is not there; give the path of a .env file, or None to read none."
         raise ConfigurationError(msg, setting="env_file")
     return NVGatewaySettings(_env_file=env_file)
+
+
+def _unpickled(cls: type[NVGatewaySettings], given: dict[str, Any], hidden: tuple[str, ...]) -> NVGatewaySettings:
+    settings = cls(**given)
+    missing = [_alias(name).upper() for name in hidden if not getattr(settings, name)]
+    if missing:
+        names = ", ".join(missing)
+        _logger.warning("Unpickled settings lack %s: pickles hold no secrets, and the environment has none", names)
+    return settings
 
 
 def _named(error: ValidationError) -> ConfigurationError:

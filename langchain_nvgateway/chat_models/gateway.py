@@ -124,7 +124,7 @@ class ChatNVGateway(SealedChatModel):
                 msg = "token_provider has to be a StarfleetTokenProvider or a callable that returns a bearer token."
                 raise ConfigurationError(msg, setting="token_provider")
             return KeyCredential(given, setting="token_provider")
-        url, client_id, secret = self.starfleet_token_url, self.starfleet_id, self.starfleet_secret
+        url, client_id, secret = self.starfleet_token_url, SecretStr(self.starfleet_id or ""), self.starfleet_secret
         if not (url and client_id and secret):
             needed = {"STARFLEET_ID": client_id, "STARFLEET_SECRET": secret, "STARFLEET_TOKEN_URL": url}
             missing = [variable for variable, value in needed.items() if not value]

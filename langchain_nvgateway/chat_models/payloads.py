@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -39,8 +40,23 @@ _OWN_HEADERS = frozenset(
 )
 
 
-class OwnHeaders(dict[str, Any]):
-    """Headers of the user's own, which do not show their values: tracebacks may show local variables."""
+class OwnHeaders(Mapping[str, Any]):
+    """Headers of the user's own, which do not show their values: tracebacks may show local variables.
+
+    No `dict`, of which some show the items whatever its `repr` says.
+    """
+
+    def __init__(self, headers: Mapping[str, Any] = MappingProxyType({})) -> None:
+        self._headers = dict(headers)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._headers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._headers)
+
+    def __len__(self) -> int:
+        return len(self._headers)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self))})"

@@ -7,7 +7,7 @@ the `openai` SDK and with the environment is replaced.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Set
 from contextlib import aclosing, closing
 from difflib import get_close_matches
 from functools import lru_cache, partial
@@ -110,19 +110,28 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
     @model_validator(mode="before")
     @classmethod
     def _refuse_unsupported(cls, values: dict[str, Any]) -> dict[str, Any]:
+        problem = cls._unsupported({name for name, value in values.items() if value}, values.keys())
+        if problem:
+            del values  # A traceback may show local variables.
+            raise problem
+        return values
+
+    @classmethod
+    def _unsupported(cls, set_names: Set[str], names: Set[str]) -> ConfigurationError | None:
+        """Return what is wrong with the names of arguments; a `False` or `None` for what is not supported is fine."""
         for name, why in _UNSUPPORTED.items():
-            if values.get(name):
+            if name in set_names:
                 msg = f"{cls.__name__} does not take `{name}`: {why}. Leave it out."
-                raise ConfigurationError(msg, setting=name)
+                return ConfigurationError(msg, setting=name)
         known = {*cls.model_fields, *(field.alias for field in cls.model_fields.values() if field.alias)}
-        for name in values:
+        for name in names:
             # LangChain would send what it does not know to the service: a misspelt secret, for instance.
             if name not in known:
                 near = get_close_matches(name, known, n=1)
                 hint = f"did you mean `{near[0]}`? " if near else ""
                 msg = f"{cls.__name__} has no `{name}`; {hint}Parameters of the service's own belong in `model_kwargs`."
-                raise ConfigurationError(msg, setting=name)
-        return values
+                return ConfigurationError(msg, setting=name)
+        return None
 
     @model_validator(mode="after")
     def validate_environment(self) -> Self:

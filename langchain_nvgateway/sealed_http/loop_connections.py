@@ -83,7 +83,7 @@ class LoopConnection(asyncio.Protocol):
         # A loop that was busy or stopped may not have looked yet.
         return not is_readable(self._transport.get_extra_info("socket"))
 
-    async def send(self, data: bytes, deadline: Deadline) -> None:
+    async def send(self, data: memoryview, deadline: Deadline) -> None:
         """Send a request.
 
         Raises:
@@ -196,7 +196,7 @@ class LoopConnections:
         self._busy: set[LoopConnection] = set()
         self._is_closed = False
 
-    async def exchange(self, place: Place, data: bytes, deadline: Deadline) -> LoopConnection:
+    async def exchange(self, place: Place, data: memoryview, deadline: Deadline) -> LoopConnection:
         """Send a request and return the connection on which the head of its answer has come.
 
         Raises:

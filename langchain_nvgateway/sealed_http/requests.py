@@ -67,8 +67,8 @@ def target_of(url: str) -> Target:
     return Target(place, written if port == own_port else f"{written}:{port}", path)
 
 
-def encoded(request: HTTPRequest, target: Target) -> bytes:
-    """Return a request as it is sent.
+def encoded(request: HTTPRequest, target: Target) -> memoryview:
+    """Return a request as it is sent; a traceback that shows local variables does not show what is in it.
 
     Raises:
         TransportError: HTTP cannot carry one of its headers.
@@ -83,7 +83,7 @@ def encoded(request: HTTPRequest, target: Target) -> bytes:
     lines[1:1] = [f"{name.title()}: {value}" for name, value in own.items()]
     if request.method != "GET":
         lines.append(f"Content-Length: {len(request.body)}")
-    return "\r\n".join((*lines, "\r\n")).encode("ascii") + request.body
+    return memoryview("\r\n".join((*lines, "\r\n")).encode("ascii") + request.body)
 
 
 def _unsendable() -> TransportError:

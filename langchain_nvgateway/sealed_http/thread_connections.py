@@ -71,13 +71,13 @@ class ThreadConnection:
         """Whether a request may be sent: the server has neither closed its end nor sent what nobody asked for."""
         return not self._is_closed and not is_readable(self._socket)
 
-    def send(self, data: bytes, deadline: Deadline) -> None:
+    def send(self, data: memoryview, deadline: Deadline) -> None:
         """Send a request.
 
         Raises:
             TransportError: The deadline came first.
         """
-        view = memoryview(data)
+        view = data
         try:
             self._enter()
             while view:
@@ -153,7 +153,7 @@ class ThreadConnections:
         self._busy: set[ThreadConnection] = set()
         self._is_closed = False
 
-    def exchange(self, place: Place, data: bytes, deadline: Deadline) -> ThreadConnection:
+    def exchange(self, place: Place, data: memoryview, deadline: Deadline) -> ThreadConnection:
         """Send a request and return the connection on which the head of its answer has come.
 
         Raises:

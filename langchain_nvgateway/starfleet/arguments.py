@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from typing import NoReturn
 
+from pydantic import SecretStr
+
 from ..egress import checked_url
 from ..errors import ConfigurationError
 from .client_secret import ClientSecret, flaw_of
 
-__all__ = ["check_identity", "check_request", "check_secret", "check_url"]
+__all__ = ["check_identity", "check_request", "check_secret", "check_url", "hidden_id"]
 
 
 def check_url(url: str) -> str:
@@ -20,9 +22,22 @@ def check_url(url: str) -> str:
     return checked
 
 
-def check_identity(client_id: object, secret: ClientSecret) -> None:
+def hidden_id(client_id: str | SecretStr) -> SecretStr:
+    """Return a client id that no traceback shows.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    if isinstance(client_id, SecretStr):
+        return client_id
+    if not isinstance(client_id, str):
+        _reject("client_id", "STARFLEET_ID (client_id) is not a str. Set it to the id of your Starfleet client.")
+    return SecretStr(client_id)
+
+
+def check_identity(client_id: SecretStr, secret: ClientSecret) -> None:
     """Let a usable id and secret pass."""
-    flaw = flaw_of(client_id) if isinstance(client_id, str) else "is not a str"
+    flaw = flaw_of(client_id.get_secret_value())
     if flaw:
         _reject("client_id", f"STARFLEET_ID (client_id) {flaw}. Set it to the id of your Starfleet client.")
     check_secret(secret)

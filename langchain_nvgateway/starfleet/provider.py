@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from ..deadlines import Deadline
 from ..errors import StarfleetError, StarfleetUnavailableError
 from ..sealed_http import FilePath, Outlet, SealedHTTP, outlet_from, sealed
-from .arguments import check_identity, check_request, check_secret, check_url
+from .arguments import check_identity, check_request, check_secret, check_url, hidden_id
 from .client_secret import ClientSecret, SecretSource
 from .exchange import obtain
 from .flight import Flight
@@ -86,7 +86,7 @@ class StarfleetTokenProvider:
     def __init__(
         self,
         token_url: str,
-        client_id: str,
+        client_id: str | SecretStr,
         client_secret: SecretSource | ClientSecret,
         *,
         scope: str = DEFAULT_SCOPE,
@@ -107,10 +107,11 @@ class StarfleetTokenProvider:
         self._held = NO_TOKEN
         self._clock = clock
         self._wall_clock = wall_clock
+        client_id = hidden_id(client_id)
         url = check_url(token_url)
         check_identity(client_id, self._secret)
         check_request(scope=scope, auth_method=auth_method, timeout=timeout)
-        self._request = TokenRequest(url, client_id, scope, auth_method)
+        self._request = TokenRequest(url, client_id.get_secret_value(), scope, auth_method)
         self._host = urlsplit(url).netloc
         self._timeout = float(timeout)
         self._http = SealedHTTP([url], outlet=outlet_from(proxy, no_proxy, ca_bundle))

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from pydantic import SecretStr
 
 from ..sealed_http import FilePath, sealed
+from .arguments import hidden_id
 from .client_secret import ClientSecret, SecretSource
 from .provider import DEFAULT_SCOPE, StarfleetTokenProvider
 from .token_request import AuthMethod
@@ -29,7 +30,7 @@ _recent: OrderedDict[_Key, StarfleetTokenProvider] = OrderedDict()
 
 def shared_provider(
     token_url: str,
-    client_id: str,
+    client_id: str | SecretStr,
     client_secret: SecretSource,
     *,
     scope: str = DEFAULT_SCOPE,
@@ -57,7 +58,7 @@ def shared_provider(
     """
     # Under their own names, since a traceback from here on would show them as local variables.
     client_secret = secret = ClientSecret(client_secret)  # type: ignore[assignment]
-    proxy = sealed(proxy)
+    client_id, proxy = hidden_id(client_id), sealed(proxy)
     # Built before the lookup: that checks the arguments, costs microseconds, and sends nothing.
     built = StarfleetTokenProvider(
         token_url,

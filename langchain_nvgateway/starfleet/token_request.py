@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 from urllib.parse import quote_plus, urlencode
 
@@ -20,7 +20,7 @@ class TokenRequest:
     """All of a request for a token but the secret."""
 
     url: str
-    client_id: str
+    client_id: str = field(repr=False)
     scope: str
     auth_method: AuthMethod
 

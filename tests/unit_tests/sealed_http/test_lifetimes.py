@@ -23,7 +23,7 @@ from .raw_server import PATIENCE, RawServer, always, one_then_wait, reply
 
 Serve = Callable[..., RawServer]
 
-_GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+_GET = memoryview(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
 _PREAMBLE = """
 import asyncio, gc, logging, os, sys, threading, warnings
