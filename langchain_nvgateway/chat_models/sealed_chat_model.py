@@ -7,7 +7,8 @@ the `openai` SDK and with the environment is replaced.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Set
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import aclosing, closing
 from difflib import get_close_matches
 from functools import lru_cache, partial
@@ -117,7 +118,7 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
         return values
 
     @classmethod
-    def _unsupported(cls, set_names: Set[str], names: Set[str]) -> ConfigurationError | None:
+    def _unsupported(cls, set_names: AbstractSet[str], names: AbstractSet[str]) -> ConfigurationError | None:
         """Return what is wrong with the names of arguments; a `False` or `None` for what is not supported is fine."""
         for name, why in _UNSUPPORTED.items():
             if name in set_names:
