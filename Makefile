@@ -6,13 +6,13 @@ BIN := $(VENV)/bin
 # What has nothing to do with openai is tested once.
 INDEPENDENT := answers breaker corpus emulator fleet history ledger otel outlet role_composition roles_under_load \
 	sealed_http testing \
-	cli test_notebooks.py test_readme.py test_security.py \
+	cli test_notebooks.py test_readme.py test_security.py test_dependencies.py secrets_everywhere \
 	$(addprefix chat_models/test_, clean_history.py correlation_ids.py egress.py event_loops.py event_stream.py \
 	hostile_answers.py leaving_early.py limits_of_a_call.py nothing_leaks.py polling.py retries.py secrets.py \
 	single_tool_calls.py timeouts.py waiting_for_tokens.py)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check bench bench-store soak clean
+.PHONY: demo test check audit bench bench-store soak clean
 
 demo: $(VENV)/installed-demo  ## five roles fix a bug while NIM breaks down, on the emulator
 	$(BIN)/nvgateway demo
@@ -26,6 +26,9 @@ check: $(VENV)/installed  ## style, types and import layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+audit: $(VENV)/installed  ## known vulnerabilities in what the package needs; left out, with a reason, without internet
+	$(BIN)/python -m tests.audit $(VENV)-audit
 
 bench: $(VENV)-bench/installed $(VENV)-litellm/installed  ## what things cost, and what got worse
 	$(VENV)-bench/bin/python -m tests.benchmarks $(ROWS)
@@ -74,4 +77,4 @@ $(VENV)-litellm/installed: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-openai-2 $(VENV)-bench $(VENV)-litellm .benchmarks .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) $(VENV)-openai-2 $(VENV)-audit $(VENV)-bench $(VENV)-litellm .benchmarks .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
