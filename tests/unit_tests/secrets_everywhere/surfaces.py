@@ -102,13 +102,10 @@ class Frames:
 
 def frames_of(error: BaseException) -> Frames:
     """Return what tracebacks show of local variables, as `traceback` writes them and as `rich` does."""
-    plain, rich, count = [], [], 0
+    frames = _plain_frames(error)
+    plain = [text for frame in frames for text in (frame.name, *(frame.locals or {}).values())]
+    rich: list[str] = []
     for link in _chain(error):
-        report = traceback.TracebackException(type(link), link, link.__traceback__, capture_locals=True, compact=True)
-        for frame in report.stack:
-            if _is_ours(frame.filename):
-                plain += [frame.name, *(frame.locals or {}).values()]
-                count += 1
         trace = Traceback.extract(
             type(link), link, link.__traceback__, show_locals=True, locals_max_length=100, locals_max_string=10_000
         )
@@ -118,7 +115,15 @@ def frames_of(error: BaseException) -> Frames:
                 if _is_ours(seen.filename):
                     nodes = (seen.locals or {}).values()
                     rich += [node.render(max_width=console.width, expand_all=False) for node in nodes]
-    return Frames("\n".join(plain), "\n".join(rich), count)
+    return Frames("\n".join(plain), "\n".join(rich), len(frames))
+
+
+def _plain_frames(error: BaseException) -> list[traceback.FrameSummary]:
+    reports = (
+        traceback.TracebackException(type(link), link, link.__traceback__, capture_locals=True, compact=True)
+        for link in _chain(error)
+    )
+    return [frame for report in reports for frame in report.stack if _is_ours(frame.filename)]
 
 
 def _is_ours(filename: str) -> bool:
@@ -163,7 +168,8 @@ class Logs:
         self.names.add(record.name.partition(".")[0])
         self._text.write(f"{logging.Formatter().format(record)} {record.__dict__}\n")
         if record.exc_info and record.exc_info[1]:
-            self._text.write(frames_of(record.exc_info[1]).plain)
+            for frame in _plain_frames(record.exc_info[1]):
+                self._text.write("\n".join((frame.locals or {}).values()))
 
 
 def _pickled(thing: Any, protocol: int) -> bytes | None:

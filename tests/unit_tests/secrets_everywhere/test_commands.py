@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from langchain_nvgateway.cli.app import app
 from langchain_nvgateway.cli.demo.workspace import Workspace
 
 from ..cli.running import run_piped
@@ -32,37 +34,46 @@ WRONG = {
 }
 
 
-def _shown(world: World, folder: Path, words: tuple[str, ...], **more: str) -> tuple[int, str]:
-    folder.mkdir(exist_ok=True)
-    done = run_piped(folder, *words, env={**world.env, "COLUMNS": "200", **more})
-    shown = done.out + done.err
+def _shown(world: World, words: tuple[str, ...]) -> tuple[int, str]:
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
+    shown = result.stdout + result.stderr
     assert world.found_in(shown) == []
-    return done.code, shown
+    return result.exit_code, shown
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A current folder without a `.env` file, and a terminal that does not wrap."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_good_settings(command: str, world: World, tmp_path: Path) -> None:
+def test_good_settings(command: str, world: World) -> None:
     """All there is to see, on both streams."""
-    code, shown = _shown(world, tmp_path, COMMANDS[command])
+    code, shown = _shown(world, COMMANDS[command])
     assert code == 0, shown
     assert shown
 
 
 @pytest.mark.parametrize("command", ["doctor", "doctor --json", "chat"])
-def test_services_that_echo(command: str, world: World, tmp_path: Path) -> None:
+def test_services_that_echo(command: str, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """With all legs failing, and a Redis that is not there."""
     world.emu.starfleet.fail_always("echo_secret")
     world.emu.nim.fail_always("echo_secret", route="chat")
     world.vendors_fail()
-    code, shown = _shown(world, tmp_path, COMMANDS[command], NVGATEWAY_REDIS_URL=REDIS)
+    monkeypatch.setenv("NVGATEWAY_REDIS_URL", REDIS)
+    code, shown = _shown(world, COMMANDS[command])
     assert code == 1
     assert "answered 400" in shown or "Starfleet" in shown
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_wrong_settings(wrong: str, world: World, tmp_path: Path) -> None:
+def test_wrong_settings(wrong: str, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names what is wrong."""
-    code, shown = _shown(world, tmp_path, ("doctor",), **WRONG[wrong])
+    for name, value in WRONG[wrong].items():
+        monkeypatch.setenv(name, value)
+    code, shown = _shown(world, ("doctor",))
     assert code in (1, 2)
     assert "Traceback" not in shown
 
@@ -76,11 +87,12 @@ def test_crash(world: World, tmp_path: Path) -> None:
         "manager.ModelManager.explain = explain\n"
     )
     path = f"{tmp_path}{os.pathsep}{Path(__file__).parents[3]}"
-    code, shown = _shown(
-        world, tmp_path / "empty", ("explain",), PYTHONPATH=path, TYPER_USE_RICH="1", _TYPER_FORCE_DISABLE_TERMINAL="0"
-    )
-    assert code == 1
-    assert "RuntimeError: crashed" in shown
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    done = run_piped(folder, "explain", env={**world.env, "PYTHONPATH": path, "TYPER_USE_RICH": "1"})
+    assert done.code == 1
+    assert "RuntimeError: crashed" in done.err
+    assert world.found_in(done.out + done.err) == []
 
 
 def test_children_of_the_demo(world: World) -> None:
