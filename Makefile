@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # What has nothing to do with openai is tested once.
-INDEPENDENT := answers breaker corpus emulator fleet history ledger otel outlet role_composition roles_under_load \
+INDEPENDENT := answers breaker corpus emulator fleet history hostile_servers ledger otel outlet role_composition roles_under_load \
 	sealed_http testing \
 	cli test_notebooks.py test_readme.py test_security.py test_dependencies.py secrets_everywhere \
 	$(addprefix chat_models/test_, clean_history.py correlation_ids.py egress.py event_loops.py event_stream.py \

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["CallNumbers"]
+__all__ = ["MOST_CALLS", "CallNumbers"]
+
+MOST_CALLS = 1_000
+"""More calls than that are in no answer of a model."""
 
 
 class CallNumbers:
@@ -13,9 +16,15 @@ class CallNumbers:
 
     def __init__(self) -> None:
         self._last = -1
+        self._seen: set[int] = set()
         self._ids: dict[int, str] = {}
         self._moved: dict[int, int] = {}
         """Where the call now is that a server gave the index of another one."""
+
+    @property
+    def are_too_many(self) -> bool:
+        """Whether there are more than `MOST_CALLS`."""
+        return len(self._seen) > MOST_CALLS
 
     def number(self, calls: Sequence[dict[str, Any]]) -> None:
         """Set `index` of each piece in one delta: a new id is a new call."""
@@ -26,6 +35,7 @@ class CallNumbers:
             else:
                 index = self._corrected(index, call)
             call["index"] = self._last = index
+            self._seen.add(index)
             if call.get("id"):
                 self._ids[index] = call["id"]
 

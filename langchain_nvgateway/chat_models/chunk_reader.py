@@ -6,6 +6,7 @@ not show the bytes of a server that echoes secrets.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncGenerator, Generator, Iterator
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from ..deadlines import Deadline
 from ..errors import ContentFilteredError, NVGatewayError, StreamInterruptedError
 from ..sealed_http import HTTPResponse, TransportError
-from .call_numbers import CallNumbers
+from .call_numbers import MOST_CALLS, CallNumbers
 from .envelopes import (
     AnyChunk,
     BrokenEnvelopeError,
@@ -36,6 +37,12 @@ from .service_errors import (
 )
 
 __all__ = ["ChunkReader", "OpenStream"]
+
+MAX_STREAM_BYTES = 64 * 1024 * 1024
+"""More than that is no answer of a chat model."""
+
+MOST_GAPS = 20.0
+"""A stream may go on for so many times the longest silence within it."""
 
 SECONDS_AFTER_FINISH = 5.0
 """How long the usage and the end of a stream may come after its finish reason."""
@@ -61,6 +68,7 @@ class ChunkReader:
         self._is_whole = "json" in content_type or "html" in content_type
         self._takes_texts = takes_texts and not self._is_whole
         self._whole = bytearray()
+        self._size = 0
         self._is_empty = True
         self._calls = CallNumbers()
         self._answer: int | None = None
@@ -72,6 +80,10 @@ class ChunkReader:
 
     def feed(self, piece: bytes) -> list[AnyChunk]:
         """Return the chunks that end in this piece, up to a failure."""
+        self._size += len(piece)
+        if self._size > MAX_STREAM_BYTES:
+            self._fail(f"more than {MAX_STREAM_BYTES >> 20} MiB")
+            return []
         if self._is_whole:
             self._whole += piece
             if len(self._whole) > MAX_EVENT_BYTES:
@@ -133,6 +145,9 @@ class ChunkReader:
         chunk["choices"] = list(filter(self._is_of_answer, chunk["choices"]))[:1]
         for choice in chunk["choices"]:
             self._calls.number(choice["delta"].get("tool_calls") or ())
+            if self._calls.are_too_many:
+                self._fail(f"more than {MOST_CALLS} tool calls")
+                return None
             finish_reason = choice.get("finish_reason")
             if finish_reason == "content_filter":
                 self.failure = error_from_filter(self._call)
@@ -185,6 +200,8 @@ class OpenStream:
         self._response = response
         self._reader = ChunkReader(call, response.headers, takes_texts=takes_texts)
         self._deadline = deadline
+        self._ends_at = math.inf
+        """When it is over at the latest, as a reading of `time.monotonic`."""
         self._ahead: list[AnyChunk] = []
         self._is_over = False
         self._pieces: Iterator[bytes] = iter(())
@@ -208,6 +225,7 @@ class OpenStream:
                 self._ahead += self._reader.feed(piece)
                 if self._reader.has_begun or self.failure:
                     return
+                self._check_time(time.monotonic())
             self._ahead += self._ended()
         except TransportError as problem:
             self._ahead += self._ended(problem)
@@ -220,6 +238,7 @@ class OpenStream:
                 self._ahead += self._reader.feed(piece)
                 if self._reader.has_begun or self.failure:
                     return
+                self._check_time(time.monotonic())
             self._ahead += self._ended()
         except TransportError as problem:
             self._ahead += self._ended(problem)
@@ -228,22 +247,25 @@ class OpenStream:
         """Yield the chunks, the first ones included, up to the end or a `failure`.
 
         Args:
-            longest_gap: Seconds without anything of the answer after which the stream counts as dead.
+            longest_gap: Seconds without anything of the answer after which the stream counts as dead; and it is given
+                up when it has gone on for `MOST_GAPS` times as long.
         """
         yield from self._ahead
         if self._is_over or self.failure:
             return
+        self._ends_at = time.monotonic() + MOST_GAPS * longest_gap
         self._limit_wait(longest_gap, is_alive=self._reader.has_begun)
         try:
             for piece in self._pieces:
                 chunks = self._reader.feed(piece)
                 is_alive = any(map(has_content, chunks))  # Whoever takes them may change them.
                 received = time.monotonic()
+                if not is_alive or received > self._ends_at:
+                    self._check_time(received)
                 yield from chunks
                 if self.failure:
                     return
-                # A slow reader is not to be taken for a slow service.
-                self._deadline.at += time.monotonic() - received
+                self._wait_for_reader(received)
                 self._limit_wait(longest_gap, is_alive=is_alive)
             last = self._ended()
         except TransportError as problem:
@@ -256,17 +278,20 @@ class OpenStream:
             yield chunk
         if self._is_over or self.failure or self._apieces is None:
             return
+        self._ends_at = time.monotonic() + MOST_GAPS * longest_gap
         self._limit_wait(longest_gap, is_alive=self._reader.has_begun)
         try:
             async for piece in self._apieces:
                 chunks = self._reader.feed(piece)
                 is_alive = any(map(has_content, chunks))  # Whoever takes them may change them.
                 received = time.monotonic()
+                if not is_alive or received > self._ends_at:
+                    self._check_time(received)
                 for chunk in chunks:
                     yield chunk
                 if self.failure:
                     return
-                self._deadline.at += time.monotonic() - received
+                self._wait_for_reader(received)
                 self._limit_wait(longest_gap, is_alive=is_alive)
             last = self._ended()
         except TransportError as problem:
@@ -290,6 +315,21 @@ class OpenStream:
             return self._reader.end()
         return self._reader.end(str(problem), timed_out=problem.timed_out)
 
+    def _check_time(self, now: float) -> None:
+        """Give up when time is over: of compressed bytes so many pieces may come that nothing has to be waited for.
+
+        Raises:
+            TransportError: It is over.
+        """
+        if now > self._deadline.at:
+            raise TransportError("no answer in time", timed_out=True)
+
+    def _wait_for_reader(self, since: float) -> None:
+        """Do not count the time that the reader took: a slow one is not to be taken for a slow service."""
+        seconds = time.monotonic() - since
+        self._deadline.at += seconds
+        self._ends_at += seconds
+
     def _limit_wait(self, longest_gap: float, *, is_alive: bool) -> None:
         """Set the limit for the next piece.
 
@@ -300,3 +340,4 @@ class OpenStream:
         if self._reader.is_finished or self._reader.is_done:
             longest = SECONDS_AFTER_DONE if self._reader.is_done else SECONDS_AFTER_FINISH
             self._deadline.move(min(self._deadline.remaining(), longest))
+        self._deadline.at = min(self._deadline.at, self._ends_at)
