@@ -60,8 +60,6 @@ def collecting() -> Iterator[tuple[Collector, str]]:
     collector = Collector()
 
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
         def do_GET(self) -> None:
             self._answer(INFO)
 
