@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # What has nothing to do with openai is tested once.
-INDEPENDENT := answers breaker corpus emulator fleet history hostile_servers ledger otel outlet role_composition roles_under_load \
+INDEPENDENT := answers breaker corpus emulator fleet fuzz history hostile_servers ledger otel outlet role_composition \
+	roles_under_load \
 	sealed_http testing \
 	cli test_notebooks.py test_readme.py test_security.py test_dependencies.py secrets_everywhere \
 	$(addprefix chat_models/test_, clean_history.py correlation_ids.py egress.py event_loops.py event_stream.py \
@@ -12,7 +13,12 @@ INDEPENDENT := answers breaker corpus emulator fleet history hostile_servers led
 	single_tool_calls.py timeouts.py waiting_for_tokens.py)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check audit bench bench-store soak clean
+# Property tests of what reads the bytes of servers.
+FUZZED := answers fuzz chat_models/test_event_stream.py chat_models/test_hostile_answers.py history sealed_http \
+	$(addprefix wire/test_, envelopes.py event_stream.py json.py redaction.py retry_after.py service_errors.py \
+	short_ways.py)
+
+.PHONY: demo test check audit fuzz bench bench-store soak clean
 
 demo: $(VENV)/installed-demo  ## five roles fix a bug while NIM breaks down, on the emulator
 	$(BIN)/nvgateway demo
@@ -29,6 +35,10 @@ check: $(VENV)/installed  ## style, types and import layers
 
 audit: $(VENV)/installed  ## known vulnerabilities in what the package needs; left out, with a reason, without internet
 	$(BIN)/python -m tests.audit $(VENV)-audit
+
+fuzz: $(VENV)/installed  ## hostile bytes at length: 20000 new examples of each, or HYPOTHESIS_EXAMPLES
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 3 -m hypothesis --hypothesis-show-statistics \
+		$(FUZZED:%=tests/unit_tests/%)
 
 bench: $(VENV)-bench/installed $(VENV)-litellm/installed  ## what things cost, and what got worse
 	$(VENV)-bench/bin/python -m tests.benchmarks $(ROWS)

@@ -19,6 +19,14 @@ pytest_plugins = ["langchain_nvgateway.testing.plugin"]
 # The same examples in every run, so that a red run means a change; HYPOTHESIS_PROFILE=explore looks for new ones.
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=1000)
+# `make fuzz`: for hours, outside of CI; a failure says its seed, and is kept in .hypothesis for the next run.
+hypothesis.settings.register_profile(
+    "long",
+    deadline=None,
+    max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "20000")),
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 
