@@ -166,7 +166,8 @@ def _attempt(plan: CallPlan, call: Call, bearer: SecretStr) -> Flow:
     while True:
         response: HTTPResponse | TransportError = yield Send(request)
         if isinstance(response, TransportError):
-            return error_without_answer(call, str(response), timed_out=response.timed_out)
+            locked_out = response.is_locked_out
+            return error_without_answer(call, str(response), timed_out=response.timed_out, is_locked_out=locked_out)
         if response.status // 100 == 3:
             target = _redirect_target(plan, call, request.url, response)
             if isinstance(target, EgressDeniedError):

@@ -22,6 +22,7 @@ matching `openai` error:
     OutageError*            ModelAPIError             openai.InternalServerError       (5xx, DEGRADED)
     SlowServiceError*       ModelTimeoutError         openai.APIStatusError            (408, 425)
     UnreachableError*       ModelConnectionError      openai.APIConnectionError
+    LockedOutError          that, where the proxy refuses its user and password
     TimedOutError*          ModelTimeoutError         openai.APITimeoutError
 
 Those marked * can be helped by a retry. What is found wrong with an answer after its reader has seen a part of it is
@@ -162,6 +163,12 @@ class SlowServiceError(NVGatewayError, openai.APIStatusError, ModelTimeoutError)
 
 class UnreachableError(NVGatewayError, langchain_openai.OpenAIConnectionError):
     """No connection, or it broke before the answer was there."""
+
+
+class LockedOutError(UnreachableError):
+    """The proxy does not accept the user and password; it is not asked again, since that may lock an account."""
+
+    is_retryable = False
 
 
 class TimedOutError(NVGatewayError, langchain_openai.OpenAITimeoutError):
@@ -308,10 +315,19 @@ def error_from_filter(call: Call) -> NVGatewayError:
     )
 
 
-def error_without_answer(call: Call, problem: str, *, timed_out: bool) -> NVGatewayError:
-    """Return the error for a call that got no (whole) answer."""
+def error_without_answer(call: Call, problem: str, *, timed_out: bool, is_locked_out: bool = False) -> NVGatewayError:
+    """Return the error for a call that got no (whole) answer.
+
+    Args:
+        call: The call.
+        problem: What happened.
+        timed_out: Whether time ran out.
+        is_locked_out: Whether the proxy has refused its user and password.
+    """
     kind: type[NVGatewayError] = TimedOutError if timed_out else UnreachableError
     remedy = "Allow more time or try again." if timed_out else "Check the network and the base URL, or try again."
+    if is_locked_out:
+        kind, remedy = LockedOutError, "Correct NVGATEWAY_PROXY before another try, which may lock the account."
     problem = shown(problem, call.secrets)
     return kind(
         f"{call.who}: {problem}{_full_stop(problem)} {remedy}",

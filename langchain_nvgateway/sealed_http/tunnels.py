@@ -11,6 +11,8 @@ from .transport_error import TransportError
 
 __all__ = ["Tunnel", "connect_failure"]
 
+_WANTS_CREDENTIALS = 407
+
 
 class Tunnel:
     """A way to a place through a proxy, which hears nothing but this one request.
@@ -51,12 +53,13 @@ class Tunnel:
             problem = self._verdict(has_more=bool(pieces)) if self._answers.has_head else None
         if problem:
             self._answers.close()
-            raise TransportError(f"the proxy {self.proxy} (NVGATEWAY_PROXY) {problem}") from None
+            text = f"the proxy {self.proxy} (NVGATEWAY_PROXY) {problem}"
+            raise TransportError(text, is_locked_out=self._answers.status == _WANTS_CREDENTIALS) from None
 
     def _verdict(self, *, has_more: bool) -> str | None:
         """Open the tunnel, or return why not; what the proxy says beyond its status is not to be trusted."""
         status = self._answers.status
-        if status == 407:
+        if status == _WANTS_CREDENTIALS:
             return "refused with status 407: check its user and password"
         if not 200 <= status < 300:
             return f"refused a connection to {self._target} with status {status}"

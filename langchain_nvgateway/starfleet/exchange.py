@@ -51,7 +51,7 @@ def obtain(
         if isinstance(outcome, Grant):
             return HeldToken.from_answer(outcome.token, expires_in=outcome.expires_in, asked_at=asked_at, draw=_draw())
         failure = outcome
-        if failure.is_refusal or not tries_left:
+        if failure.is_final or not tries_left:
             break
         wait = max(pause_after(TRIES - tries_left, _draw()), failure.retry_after or 0.0)
         if wait >= deadline.remaining() or pause(wait):
@@ -75,6 +75,8 @@ def _ask(
                 if len(body) > MAX_BODY:
                     return too_large(response.status)
     except TransportError as error:
+        if error.is_locked_out:
+            return Failure(shown(str(error), secrets), "correct NVGATEWAY_PROXY", is_locked_out=True)
         what = str(error)
     else:
         answer = Answer(response.status, response.headers, bytes(body))

@@ -35,6 +35,14 @@ class Failure:
     is_refusal: bool = False
     """Whether the server has judged the credentials, so that the same request would fail again."""
 
+    is_locked_out: bool = False
+    """Whether the proxy has judged its own, which the same request may lock."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing is to be asked again soon."""
+        return self.is_refusal or self.is_locked_out
+
 
 def error_from(failure: Failure, *, host: str, hold_seconds: float) -> StarfleetError:
     """Return the error that callers see.
@@ -55,4 +63,5 @@ def error_from(failure: Failure, *, host: str, hold_seconds: float) -> Starfleet
         f"No token from Starfleet at {host}: {failure.what}. It is asked again after {hold_seconds:.0f} s at the "
         f"earliest; {failure.advice}."
     )
-    return StarfleetUnavailableError(msg, status_code=failure.status_code, retry_after=retry_after)
+    data = {"is_retryable": False} if failure.is_locked_out else {}
+    return StarfleetUnavailableError(msg, status_code=failure.status_code, retry_after=retry_after, **data)

@@ -400,7 +400,7 @@ class StarfleetTokenProvider:
 
     def _held_off(self, failure: Failure, generation: int) -> StarfleetError:
         now = self._clock()
-        hold_off = self._hold_off.after_failure(now, is_refusal=failure.is_refusal, retry_after=failure.retry_after)
+        hold_off = self._hold_off.after_failure(now, is_refusal=failure.is_final, retry_after=failure.retry_after)
         error = error_from(failure, host=self._host, hold_seconds=hold_off.remaining(now))
         if generation == self._generation:
             self._hold_off, self._failure = hold_off, error

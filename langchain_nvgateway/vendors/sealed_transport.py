@@ -228,6 +228,8 @@ def _exchange(
 def _delay_before_retry(response: HTTPResponse | TransportError, body: bytes, retries: int) -> float | None:
     """Return the seconds until the next attempt, or `None` when it would be of no use."""
     asked = None
+    if isinstance(response, TransportError) and response.is_locked_out:
+        return None
     if isinstance(response, HTTPResponse):
         if response.status < 500 and response.status not in _RETRYABLE:
             return None
@@ -246,5 +248,7 @@ def _limits_of(request: Any) -> CallLimits:
 
 def _error(family: Any, problem: TransportError, request: Any) -> Exception:
     kind = family.ReadTimeout if problem.timed_out else family.ReadError
+    if problem.is_locked_out:
+        kind = family.ProxyError
     error: Exception = kind(str(problem), request=request)
     return error

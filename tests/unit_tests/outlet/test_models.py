@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from langchain_core.exceptions import ModelConnectionError
 
 from langchain_nvgateway import (
     ChatNIM,
     ChatNVGateway,
     ConfigurationError,
     ModelManager,
+    NVGatewayError,
     NVGatewaySettings,
     StarfleetError,
+    StarfleetUnavailableError,
 )
 from langchain_nvgateway.emulator import Emulator
+from langchain_nvgateway.failures import FailureKind, failure_of
 from langchain_nvgateway.providers import Providers
 from langchain_nvgateway.starfleet import StarfleetTokenProvider, shared_provider
 
@@ -237,3 +242,73 @@ def test_the_proxy_of_langchain_openai_is_refused() -> None:
     """The message names ours."""
     with pytest.raises(ConfigurationError, match=r"openai_proxy.*NVGATEWAY_PROXY"):
         ChatNIM(api_key="fake-key", openai_proxy="http://proxy.example:1")
+
+
+WRONG = "fake-user:fake-wrong"
+LOCKED_OUT = r"NVGATEWAY_PROXY\) refused with status 407: check its user and password"
+
+
+def test_a_proxy_that_refuses_its_password_is_asked_once(
+    services: dict[str, str], company: ConnectProxy, ca_bundle: str, call: Call
+) -> None:
+    """However many retries a model has: the next one might lock the account."""
+    model = _nim(services, proxy=company.url(WRONG), ca_bundle=ca_bundle).model_copy(update={"max_retries": 3})
+    with pytest.raises(NVGatewayError, match=LOCKED_OUT) as caught:
+        call(model)
+    assert "Correct NVGATEWAY_PROXY" in str(caught.value)
+    assert isinstance(caught.value, ModelConnectionError)
+    assert not caught.value.is_retryable
+    assert company.targets == ["nim.example:443"]
+
+
+def test_a_token_is_asked_for_once_through_such_a_proxy(
+    services: dict[str, str], company: ConnectProxy, ca_bundle: str, call: Call
+) -> None:
+    """By the next call neither, until half a minute has gone by."""
+    model = _gateway(services, proxy=company.url(WRONG), ca_bundle=ca_bundle).model_copy(update={"max_retries": 3})
+    for _ in range(2):
+        with pytest.raises(StarfleetUnavailableError, match=rf"{LOCKED_OUT}.*correct NVGATEWAY_PROXY") as caught:
+            call(model)
+        assert not caught.value.is_retryable
+        assert caught.value.retry_after is not None
+        assert caught.value.retry_after > 10.0
+    assert company.targets == ["starfleet.example:443"]
+
+
+def test_the_next_leg_is_asked_all_the_same(
+    services: dict[str, str], company: ConnectProxy, ca_bundle: str, emu: Emulator, call: Call
+) -> None:
+    """It may not need the proxy; here it does not."""
+    own = {name.lower(): value for name, value in services.items()}
+    own |= {name.lower(): value for name, value in emu.env.items() if "NIM" not in name}
+    manager = ModelManager(NVGatewaySettings(**own, proxy=company.url(WRONG), ca_bundle=ca_bundle))
+    answer = call(manager.model("planner"))
+    assert answer.response_metadata["nvgateway"]["provider"] == "nvidia-gateway"
+    assert company.targets == ["nim.example:443"]
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize("provider", DIALECTS)
+def test_vendors_ask_such_a_proxy_once(provider: str, company: ConnectProxy, ca_bundle: str, call: Call) -> None:
+    """Whatever their SDKs make of it, it is told."""
+    settings = NVGatewaySettings(
+        openai_api_key="fake-key",
+        anthropic_api_key="fake-key",
+        google_api_key="fake-key",
+        allow_external=True,
+        proxy=company.url(WRONG),
+        ca_bundle=ca_bundle,
+        **{f"{provider.replace('-', '_')}_base_url": "https://vendor.example"},
+    )
+    dialect = DIALECTS[provider]
+    model = Providers(settings, {}, Observer()).build("planner", provider, dialect.model, {"max_retries": 3})
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - each vendor has its own
+        call(model)
+    assert re.search(LOCKED_OUT, "\n".join(map(str, _chain(caught.value))))
+    assert failure_of(caught.value).kind is FailureKind.AVAILABILITY
+    assert company.targets == ["vendor.example:443"]
