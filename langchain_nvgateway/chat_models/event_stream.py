@@ -38,14 +38,10 @@ class EventDecoder:
             self._after_carriage_return = piece.endswith(b"\r")
             piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         head, newline, tail = piece.rpartition(b"\n")
+        events: list[bytes] = []
         if newline:
-            if self._rest:
-                head = b"".join((*self._rest, head))
-                self._size -= sum(map(len, self._rest))
-                self._rest = []
+            head = self._taken_rest() + head if self._rest else head
             events = self._events(head.split(b"\n"))
-        else:
-            events = []
         if tail:
             self._grow(len(tail))
             self._rest.append(tail)
@@ -53,9 +49,12 @@ class EventDecoder:
 
     def end(self) -> list[bytes]:
         """Return the data of an event that the stream's end left without its closing blank line."""
-        lines = [b"".join(self._rest), b""]
-        self._rest = []
-        return self._events(lines)
+        return self._events([self._taken_rest(), b""])
+
+    def _taken_rest(self) -> bytes:
+        rest, self._rest = b"".join(self._rest), []
+        self._size -= len(rest)
+        return rest
 
     def _events(self, lines: list[bytes]) -> list[bytes]:
         if self._is_first_line:

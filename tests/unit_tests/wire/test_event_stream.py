@@ -116,6 +116,15 @@ def test_event_that_never_ends_is_refused(piece: bytes, monkeypatch: pytest.Monk
         _feed(decoder, piece, times=1000)
 
 
+@pytest.mark.parametrize("piece", [b"data: " + b"x" * 900, b"data: " + b"x" * 800 + b"\ndata: " + b"x" * 100], ids=len)
+def test_end_of_the_stream_makes_no_event_longer(piece: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its last line was counted for once, is not counted again."""
+    monkeypatch.setattr(event_stream, "MAX_EVENT_BYTES", 1000)
+    decoder = EventDecoder()
+
+    assert [len(event) for event in [*decoder.feed(piece), *decoder.end()]] == [900 + piece.count(b"\n")]
+
+
 def test_event_of_blank_lines_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each `data:` adds a line feed to the event, even if nothing follows it."""
     monkeypatch.setattr(event_stream, "MAX_EVENT_BYTES", 1000)
