@@ -17,11 +17,12 @@ from typing import Any, Self
 
 from pydantic import SecretStr
 
-from ..chat_models.call_flow import LONGEST_RETRY_AFTER, ReadBody, Send, Wait
+from ..chat_models.call_flow import LONGEST_RETRY_AFTER, MAX_REPLY_BYTES, ReadBody, Send, Wait
 from ..chat_models.payloads import OwnHeaders
 from ..chat_models.request_path import _aread_body, _read_body
 from ..chat_models.sealed_chat_model import NO_LIMIT_SECONDS
-from ..chat_models.service_errors import redacted_headers
+from ..chat_models.service_errors import Call, error_without_answer, redacted_headers
+from ..errors import InvalidResponseError
 from ..failures import retry_after_seconds
 from ..redaction import redact
 from ..sealed_http import HTTPRequest, HTTPResponse, SealedHTTP, TransportError
@@ -86,6 +87,7 @@ class _Transport:
 
         Raises:
             EgressDeniedError: It would leave for a host that is not allowed; nothing was sent.
+            LockedOutError: The proxy refuses its user and password.
             httpx.TransportError: No answer came, or not in time.
         """
         limits = _limits_of(request)
@@ -180,10 +182,12 @@ class _Body:
         self._family = family
         self._response = response
         self._request = request
+        self._size = 0
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            yield from self._response.chunks()
+            for piece in self._response.chunks():
+                yield self._counted(piece)
         except TransportError as problem:
             raise _error(self._family, problem, self._request) from None
 
@@ -191,7 +195,7 @@ class _Body:
         try:
             async with aclosing(self._response.achunks()) as pieces:
                 async for piece in pieces:
-                    yield piece
+                    yield self._counted(piece)
         except TransportError as problem:
             raise _error(self._family, problem, self._request) from None
 
@@ -200,6 +204,14 @@ class _Body:
 
     async def aclose(self) -> None:
         await self._response.aclose()
+
+    def _counted(self, piece: bytes) -> bytes:
+        self._size += len(piece)
+        if self._size > MAX_REPLY_BYTES:
+            reason = f"more than {MAX_REPLY_BYTES >> 20} MiB"
+            msg = f"{self._request.url.host}: answered with {reason}. Try again, or use another model."
+            raise InvalidResponseError(msg, reason=reason)
+        return piece
 
 
 @lru_cache(maxsize=2)
@@ -247,8 +259,9 @@ def _limits_of(request: Any) -> CallLimits:
 
 
 def _error(family: Any, problem: TransportError, request: Any) -> Exception:
-    kind = family.ReadTimeout if problem.timed_out else family.ReadError
     if problem.is_locked_out:
-        kind = family.ProxyError
+        call = Call(request.url.host, "of a vendor", str(request.url).partition("?")[0], "")
+        return error_without_answer(call, str(problem), timed_out=False, is_locked_out=True)
+    kind = family.ReadTimeout if problem.timed_out else family.ReadError
     error: Exception = kind(str(problem), request=request)
     return error

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from typing import Any
 
 import pytest
 
-from langchain_nvgateway import ConfigurationError
+from langchain_nvgateway import ConfigurationError, InvalidResponseError
 from langchain_nvgateway.failures import FailureKind, failure_of
 
 from ..chat_models.calling import Call, soon
 from .conftest import Vendor
 from .test_failures import failure_in
-from .vendor_server import Reply
+from .vendor_server import Reply, Request
 
 
 def test_the_timeout_of_a_call_limits_it(vendor: Vendor, call: Call) -> None:
@@ -71,6 +72,34 @@ def test_later_tokens_have_the_time_of_the_call(vendor: Vendor) -> None:
     time.sleep(0.6)
     vendor.server.may_go_on.set()
     assert text + "".join(chunk.text for chunk in chunks) == "Hello there"
+
+
+@pytest.mark.parametrize("vendor", ["anthropic", "google-genai"], indirect=True)
+@pytest.mark.parametrize("is_compressed", [True, False])
+def test_an_answer_without_an_end_is_given_up(vendor: Vendor, call: Call, is_compressed: bool) -> None:
+    """More than 64 MiB, as they are read, are none; it counts as a broken answer, so that others are asked."""
+    dialect, words = vendor.dialect, ("x" * (1 << 20),) * 65
+    headers = {"Content-Encoding": "gzip"} if is_compressed else {}
+
+    def answer(request: Request) -> Reply:
+        events = (*dialect.opening(), *dialect.text_events(words), *dialect.ending("text"))
+        body = b"".join(events) if request.wants_stream else dialect.whole([*words], None)
+        body = gzip.compress(body, 1) if is_compressed else body
+        return Reply(events=(body,), headers=headers) if request.wants_stream else Reply(body=body, headers=headers)
+
+    vendor.server.will(answer)
+    failure = failure_in(call, vendor.model(max_retries=2, timeout=60.0))
+    assert isinstance(failure, InvalidResponseError)
+    assert failure.reason == "more than 64 MiB"
+    assert failure_of(failure).kind is FailureKind.AVAILABILITY
+    assert len(vendor.server.requests) == 1
+
+
+@pytest.mark.parametrize("vendor", ["anthropic", "google-genai"], indirect=True)
+def test_a_long_answer_is_read(vendor: Vendor, call: Call) -> None:
+    """Far beyond what any model writes."""
+    vendor.server.will(vendor.dialect.says("x" * 1_000_000, "y" * 1_000_000))
+    assert len(call(vendor.model()).text) == 2_000_000
 
 
 @pytest.mark.parametrize(
