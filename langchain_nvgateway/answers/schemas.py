@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from fractions import Fraction
-from functools import cached_property, lru_cache
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import jsonschema.exceptions
 from jsonschema.protocols import Validator
-from jsonschema.validators import Draft4Validator, Draft7Validator, Draft202012Validator, extend, validator_for
+from jsonschema.validators import Draft4Validator, Draft7Validator, Draft202012Validator, validator_for
 from referencing import Registry
+
+from .keywords import TakesTooLongError, Values, compiled, exact, start_clock
 
 __all__ = ["Schema"]
 
 _TOO_DEEP = "it is nested too deep to be checked"
+_TOO_LONG = "it takes too long to be checked"
 
 _DRAFTS: tuple[type[Validator], ...] = (Draft202012Validator, Draft7Validator, Draft4Validator)
 """Tried in this order: a schema without `$schema` is of the newest draft that it is valid in."""
@@ -39,10 +41,13 @@ class Schema:
         """
         if self._validator is None:
             return None
+        start_clock()
         try:
             error = next(self._validator.iter_errors(value), None)
         except RecursionError:
             return _TOO_DEEP
+        except TakesTooLongError:
+            return _TOO_LONG
         except Exception:  # noqa: BLE001 - an unknown type, a reference to nowhere: whatever a schema may hold
             return None
         except BaseException as problem:
@@ -68,21 +73,8 @@ class Schema:
             except (jsonschema.exceptions.SchemaError, RecursionError):
                 continue
             # An empty registry: the default one would load what a reference names from wherever that is.
-            return _exact(draft)(schema, registry=Registry())
+            return exact(draft)(schema, registry=Registry())
         return None
-
-
-@lru_cache(maxsize=16)
-def _exact(draft: type[Validator]) -> type[Validator]:
-    """Return a draft's rules with decimal numbers taken as they are written."""
-    exact: type[Validator] = extend(draft, {"multipleOf": _multiple_of})  # type: ignore[no-untyped-call]  # jsonschema's
-    return exact
-
-
-def _multiple_of(validator: Any, step: Any, value: Any, schema: Any) -> Iterator[jsonschema.exceptions.ValidationError]:
-    # By division of floats, 19.99 would be no multiple of 0.01.
-    if validator.is_type(value, "number") and Fraction(repr(value)) % Fraction(repr(step)):
-        yield jsonschema.exceptions.ValidationError("no multiple")
 
 
 _LONGEST_PLACE = 100
@@ -107,7 +99,7 @@ def _in_python(schema: Any) -> Any:
     is_closed = True
     for keyword, part in schema.items():
         if keyword in _VALUES:
-            found[keyword] = part
+            found[keyword] = Values(part) if keyword == "enum" and isinstance(part, list) else part
         elif keyword == "pattern" and isinstance(part, str):
             found |= {} if (translated := _pattern(part)) is None else {keyword: translated}
         elif keyword == "patternProperties" and isinstance(part, Mapping):
@@ -122,7 +114,7 @@ def _in_python(schema: Any) -> Any:
         # As OpenAPI 3.0 writes what may be null, and with it the tools that are made from its documents.
         found["type"] = [schema["type"], "null"]
         if isinstance(schema.get("enum"), list):
-            found["enum"] = [*schema["enum"], None]
+            found["enum"] = Values([*schema["enum"], None])
     if not is_closed:
         # Nobody can say which names are left for these.
         found.pop("additionalProperties", None)
@@ -142,9 +134,10 @@ def _has_foreign_pattern(schema: Any) -> bool:
     return is_foreign or any(_has_foreign_pattern(part) for name, part in schema.items() if name not in _VALUES)
 
 
-_PIECE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\$|\(\?<(?![=!])", re.DOTALL)
-_SPELLED_OTHERWISE = {"$": r"\Z", "(?<": "(?P<"}
-"""In ECMA-262 `$` is the very end, where Python's also fits before a last line break; groups are named otherwise."""
+_PIECE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\$|\(\?<(?![=!])|\{(?!\d+(?:,\d*)?\}|,\d*\})", re.DOTALL)
+_SPELLED_OTHERWISE = {"$": r"\Z", "(?<": "(?P<", "{": r"\{"}
+"""In ECMA-262 `$` is the very end, where Python's also fits before a last line break; groups are named otherwise.
+A brace that repeats nothing is a character, where the library that can be stopped allows for typing errors."""
 
 _NO_SET = re.compile(r"\\.|(?<!^)[\[&|~]|(?<=[^\[^]-)-", re.DOTALL)
 """What Python takes in a class for the beginning of a set, now or in the future."""
@@ -154,8 +147,8 @@ def _pattern(pattern: str) -> str | None:
     """Return the pattern as Python writes it, `None` if it cannot."""
     translated = _PIECE.sub(_piece, pattern)
     try:
-        re.compile(translated)
-    except (re.error, RecursionError, OverflowError):
+        compiled(translated)
+    except ValueError:
         return None
     return translated
 
