@@ -41,6 +41,9 @@ __all__ = ["ChunkReader", "OpenStream"]
 MAX_STREAM_BYTES = 64 * 1024 * 1024
 """More than that is no answer of a chat model."""
 
+_LEAST_EVENT_BYTES = 256
+"""What an event counts for at least: as a chunk it takes far more memory than it has bytes."""
+
 MOST_GAPS = 20.0
 """A stream may go on for so many times the longest silence within it."""
 
@@ -80,10 +83,6 @@ class ChunkReader:
 
     def feed(self, piece: bytes) -> list[AnyChunk]:
         """Return the chunks that end in this piece, up to a failure."""
-        self._size += len(piece)
-        if self._size > MAX_STREAM_BYTES:
-            self._fail(f"more than {MAX_STREAM_BYTES >> 20} MiB")
-            return []
         if self._is_whole:
             self._whole += piece
             if len(self._whole) > MAX_EVENT_BYTES:
@@ -93,6 +92,10 @@ class ChunkReader:
             events = self._decoder.feed(piece)
         except EventTooLargeError:
             self._fail(f"an event of more than {MAX_EVENT_BYTES >> 20} MiB")
+            return []
+        self._size += max(len(piece), len(events) * _LEAST_EVENT_BYTES)
+        if self._size > MAX_STREAM_BYTES:
+            self._fail(f"more than {MAX_STREAM_BYTES >> 20} MiB")
             return []
         return self._chunks(events)
 
@@ -200,6 +203,7 @@ class OpenStream:
         self._response = response
         self._reader = ChunkReader(call, response.headers, takes_texts=takes_texts)
         self._deadline = deadline
+        self._is_ending = False
         self._ends_at = math.inf
         """When it is over at the latest, as a reading of `time.monotonic`."""
         self._ahead: list[AnyChunk] = []
@@ -333,11 +337,13 @@ class OpenStream:
     def _limit_wait(self, longest_gap: float, *, is_alive: bool) -> None:
         """Set the limit for the next piece.
 
-        A server that sends comments or empty chunks for ever does not keep a dead stream alive.
+        A server that sends comments or empty chunks for ever does not keep a dead stream alive, nor does one that
+        goes on behind its finish reason keep one open.
         """
-        if is_alive:
+        if is_alive and not self._is_ending:
             self._deadline.move(longest_gap)
         if self._reader.is_finished or self._reader.is_done:
+            self._is_ending = True
             longest = SECONDS_AFTER_DONE if self._reader.is_done else SECONDS_AFTER_FINISH
             self._deadline.move(min(self._deadline.remaining(), longest))
         self._deadline.at = min(self._deadline.at, self._ends_at)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from ..chat_models.raw_server import chunk, completion, event
 from .hostile_server import HostileServer, Play
 
-__all__ = ["AT_ONCE", "ENDLESS", "SLOW", "VISIBLE"]
+__all__ = ["AFTER_THE_END", "AT_ONCE", "ENDLESS", "SLOW", "VISIBLE"]
 
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
@@ -175,6 +175,10 @@ SLOW: dict[str, Play] = {
     "an answer that is never done": _never_done,
 }
 """Servers that take all the time there is."""
+
+
+AFTER_THE_END = _forever(STREAM + chunk({"content": "The end."}, "stop"), chunk({"content": "and so on " * 2000}))
+"""An answer that is whole, and goes on for ever."""
 
 
 VISIBLE: dict[str, Play] = {

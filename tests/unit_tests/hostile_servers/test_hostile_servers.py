@@ -14,9 +14,12 @@ from typing import Any
 import pytest
 
 from langchain_nvgateway import ChatNIM, ModelManager, NVGatewayError, NVGatewaySettings, StreamInterruptedError
+from langchain_nvgateway.chat_models.chunk_reader import ChunkReader
+from langchain_nvgateway.chat_models.service_errors import Call
 from langchain_nvgateway.emulator import Emulator, Reply
 
-from .attacks import AT_ONCE, ENDLESS, SLOW, VISIBLE
+from ..chat_models.raw_server import chunk
+from .attacks import AFTER_THE_END, AT_ONCE, ENDLESS, SLOW, VISIBLE
 from .hostile_server import HostileServer, attacking
 
 STYLES = ("invoke", "stream", "ainvoke", "astream")
@@ -141,6 +144,18 @@ def test_endless_text_is_interrupted(name: str, style: str, managers: Any) -> No
     assert time.monotonic() - start < 3 * PATIENCE
 
 
+@pytest.mark.parametrize("style", ["stream", "astream"])
+def test_answer_that_goes_on_after_its_end_is_over(style: str) -> None:
+    """What comes behind the finish reason keeps nobody waiting: not twenty times the longest silence."""
+    limits = {"timeout": 1.0, "first_token_timeout": 1.0, "max_retries": 0}
+    start = time.monotonic()
+    with attacking(AFTER_THE_END) as server:
+        answer = ask(ChatNIM(api_key="fake-key", base_url=f"{server.origin}/v1", **limits), style)
+
+    assert answer.text.startswith("The end.")
+    assert time.monotonic() - start < 15.0
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_next_leg_answers_after_endless_text_that_nobody_saw(style: str, managers: Any) -> None:
     """An answer that is held back, or asked for as a whole, is given up unseen."""
@@ -189,3 +204,14 @@ def test_endless_servers_take_a_bounded_amount_of_memory() -> None:
     assert done.returncode == 0, done.stderr
 
     assert float(done.stdout) < 500
+
+
+def test_chunks_of_a_stream_are_counted() -> None:
+    """As objects small ones take many times the memory of their bytes, so that 64 MiB of them would be gigabytes."""
+    reader = ChunkReader(Call("service", "model", "http://127.0.0.1/", "id"), {})
+    piece = chunk({"content": "a"}) * 1000
+    chunks = 0
+    while reader.failure is None:
+        chunks += len(reader.feed(piece))
+
+    assert 200_000 < chunks < 300_000
