@@ -33,8 +33,8 @@ _NO_VARIABLE = "models of roles"
 class NVGatewaySettings(BaseSettings):
     """Everything that can be set; arguments win over the environment, which wins over the `.env` file.
 
-    Secrets are in no `repr`, dump or pickle: where settings are unpickled, secrets come from the environment again, and
-    a WARNING names those that are not there.
+    Secrets are in no `repr`, dump or pickle: where settings are unpickled, those that were set come from the
+    environment again, and a WARNING names those that are not there. Everything else is as it was.
 
     Raises:
         ConfigurationError: A value is malformed; the message names the variable and what it takes.
@@ -217,13 +217,13 @@ class NVGatewaySettings(BaseSettings):
         return value
 
     def __reduce__(self) -> tuple[Any, ...]:
-        values = {name: getattr(self, name) for name in self.model_fields_set}
+        values = {name: getattr(self, name) for name in type(self).model_fields}
         secrets = {
             name: value for name, value in values.items() if name == "starfleet_id" or isinstance(value, SecretStr)
         }
         hidden = tuple(name for name, value in secrets.items() if value)
         given = {name: value for name, value in values.items() if name not in hidden}
-        return _unpickled, (type(self), given, hidden)
+        return _unpickled, (type(self), given, hidden, self.model_fields_set)
 
     @property
     def outlet(self) -> dict[str, Any]:
@@ -267,8 +267,14 @@ def settings_from(env_file: str | Path | None) -> NVGatewaySettings:
     return NVGatewaySettings(_env_file=env_file)
 
 
-def _unpickled(cls: type[NVGatewaySettings], given: dict[str, Any], hidden: tuple[str, ...]) -> NVGatewaySettings:
+def _unpickled(
+    cls: type[NVGatewaySettings], given: dict[str, Any], hidden: tuple[str, ...], names_set: set[str]
+) -> NVGatewaySettings:
     settings = cls(**given)
+    # What stands in the environment here would be added to it, and is none of the settings that were pickled.
+    settings.role_models = given["role_models"]
+    settings.model_fields_set.clear()
+    settings.model_fields_set.update(names_set)
     missing = [_alias(name).upper() for name in hidden if not getattr(settings, name)]
     if missing:
         names = ", ".join(missing)

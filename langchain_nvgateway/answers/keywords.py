@@ -73,7 +73,7 @@ def exact(draft: type[Validator]) -> type[Validator]:
     }
     rules: Mapping[str, Rule] = draft.VALIDATORS
     own["additionalProperties"] = _additional_properties(rules["additionalProperties"])
-    own |= {name: _in_time(rules[name]) for name in ("$ref", "$dynamicRef") if name in rules}
+    own |= {name: _in_time(rules[name]) for name in ("$ref", "$dynamicRef", "$recursiveRef") if name in rules}
     bounded: type[Validator] = extend(draft, own)  # type: ignore[no-untyped-call]  # jsonschema's
     return bounded
 

@@ -64,7 +64,7 @@ class Schema:
     def _validator(self) -> Validator | None:
         try:
             schema = _in_python(self._schema)
-            named = validator_for(schema, default=Draft202012Validator)
+            named = validator_for(self._schema, default=Draft202012Validator)
         except (TypeError, ValueError, AttributeError, RecursionError):
             return None  # `$schema` names no draft, but is a number or the like; or there is no end of it.
         for draft in (named, *_DRAFTS):
@@ -98,6 +98,8 @@ def _in_python(schema: Any) -> Any:
     found: dict[str, Any] = {}
     is_closed = True
     for keyword, part in schema.items():
+        if keyword == "$schema":
+            continue  # Behind a reference, jsonschema would go by its own rules for the draft that this names.
         if keyword in _VALUES:
             found[keyword] = Values(part) if keyword == "enum" and isinstance(part, list) else part
         elif keyword == "pattern" and isinstance(part, str):

@@ -44,9 +44,6 @@ MAX_STREAM_BYTES = 64 * 1024 * 1024
 _LEAST_EVENT_BYTES = 256
 """What an event counts for at least: as a chunk it takes far more memory than it has bytes."""
 
-MOST_GAPS = 20.0
-"""A stream may go on for so many times the longest silence within it."""
-
 SECONDS_AFTER_FINISH = 5.0
 """How long the usage and the end of a stream may come after its finish reason."""
 
@@ -247,28 +244,28 @@ class OpenStream:
         except TransportError as problem:
             self._ahead += self._ended(problem)
 
-    def chunks(self, longest_gap: float) -> Generator[AnyChunk, None, None]:
+    def chunks(self, longest_gap: float, longest: float) -> Generator[AnyChunk, None, None]:
         """Yield the chunks, the first ones included, up to the end or a `failure`.
 
         Args:
-            longest_gap: Seconds without anything of the answer after which the stream counts as dead; and it is given
-                up when it has gone on for `MOST_GAPS` times as long.
+            longest_gap: Seconds without anything of the answer after which the stream counts as dead.
+            longest: Seconds after which it is given up, however lively it is.
         """
         yield from self._ahead
         if self._is_over or self.failure:
             return
-        self._ends_at = time.monotonic() + MOST_GAPS * longest_gap
+        self._ends_at = time.monotonic() + longest
         self._limit_wait(longest_gap, is_alive=self._reader.has_begun)
         try:
             for piece in self._pieces:
                 chunks = self._reader.feed(piece)
                 is_alive = any(map(has_content, chunks))  # Whoever takes them may change them.
                 received = time.monotonic()
-                if not is_alive or received > self._ends_at:
-                    self._check_time(received)
                 yield from chunks
                 if self.failure:
                     return
+                if not is_alive or received > self._ends_at:
+                    self._check_time(received)
                 self._wait_for_reader(received)
                 self._limit_wait(longest_gap, is_alive=is_alive)
             last = self._ended()
@@ -276,25 +273,25 @@ class OpenStream:
             last = self._ended(problem)
         yield from last
 
-    async def achunks(self, longest_gap: float) -> AsyncGenerator[AnyChunk, None]:
+    async def achunks(self, longest_gap: float, longest: float) -> AsyncGenerator[AnyChunk, None]:
         """Do what `chunks` does."""
         for chunk in self._ahead:
             yield chunk
         if self._is_over or self.failure or self._apieces is None:
             return
-        self._ends_at = time.monotonic() + MOST_GAPS * longest_gap
+        self._ends_at = time.monotonic() + longest
         self._limit_wait(longest_gap, is_alive=self._reader.has_begun)
         try:
             async for piece in self._apieces:
                 chunks = self._reader.feed(piece)
                 is_alive = any(map(has_content, chunks))  # Whoever takes them may change them.
                 received = time.monotonic()
-                if not is_alive or received > self._ends_at:
-                    self._check_time(received)
                 for chunk in chunks:
                     yield chunk
                 if self.failure:
                     return
+                if not is_alive or received > self._ends_at:
+                    self._check_time(received)
                 self._wait_for_reader(received)
                 self._limit_wait(longest_gap, is_alive=is_alive)
             last = self._ended()

@@ -49,6 +49,9 @@ __all__ = ["SealedChatModel"]
 NO_LIMIT_SECONDS = 1_000_000.0
 """What `timeout=None` means; sockets take no more than 24 days."""
 
+_MOST_TIMEOUTS = 20.0
+"""A stream may go on for so many times its `timeout`."""
+
 _OWN_CLIENTS = ("client", "async_client", "root_client", "root_async_client", "http_client", "http_async_client")
 _UNSUPPORTED = {
     **dict.fromkeys(_OWN_CLIENTS, "requests leave through a sealed client only"),
@@ -241,7 +244,7 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
         assembly = StreamAssembly(self, opened, parts)
         chunk: AnyChunk | None
         try:
-            for chunk in opened.chunks(self._longest_gap(parts)):
+            for chunk in opened.chunks(self._longest_gap(parts), self._longest_stream(parts)):
                 yield from assembly.add(chunk)
         finally:
             opened.close()
@@ -253,7 +256,7 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
         assembly = StreamAssembly(self, opened, parts)
         chunk: AnyChunk | None
         try:
-            async with aclosing(opened.achunks(self._longest_gap(parts))) as chunks:
+            async with aclosing(opened.achunks(self._longest_gap(parts), self._longest_stream(parts))) as chunks:
                 async for chunk in chunks:
                     for generation in assembly.add(chunk):
                         yield generation
@@ -410,6 +413,9 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
 
     def _longest_gap(self, parts: RequestParts) -> float:
         return min(self._seconds("timeout", parts), self.stream_chunk_timeout or NO_LIMIT_SECONDS)
+
+    def _longest_stream(self, parts: RequestParts) -> float:
+        return _MOST_TIMEOUTS * self._seconds("timeout", parts)
 
     def _check_limits(self) -> None:
         if self.request_timeout is not None:

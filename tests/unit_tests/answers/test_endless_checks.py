@@ -153,3 +153,32 @@ def test_what_is_alike_is_what_json_schema_takes_for_it(items: list[Any], are_un
     """Numbers by their value, and no number is a boolean."""
     assert (Schema({"uniqueItems": True}).flaw(items) is None) == are_unique
     assert (Schema({"enum": items[:-1]}).flaw(items[-1]) is not None) == are_unique
+
+
+DRAFTS = ["https://json-schema.org/draft/2020-12/schema", "http://json-schema.org/draft-07/schema#"]
+
+
+@pytest.mark.parametrize("draft", DRAFTS)
+def test_rules_hold_behind_a_reference_too(draft: str) -> None:
+    """Also where a schema, or a part of it, names its draft."""
+    kids = {"type": "array", "items": {"$ref": "#"}}
+    price = {"$schema": draft, "multipleOf": 0.01}
+    schema = Schema({"$schema": draft, "properties": {"price": {"multipleOf": 0.01}, "kids": kids}})
+    bundled = Schema({"definitions": {"Price": price}, "properties": {"price": {"$ref": "#/definitions/Price"}}})
+
+    assert schema.flaw({"kids": [{"price": 19.99}]}) is None
+    assert schema.flaw({"kids": [{"price": 19.999}]})
+    assert bundled.flaw({"price": 19.99}) is None
+    assert bundled.flaw({"price": 19.999})
+
+
+def test_recursion_of_an_older_draft_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draft 2019-09 has another word for it."""
+    monkeypatch.setattr(keywords, "CHECK_SECONDS", 0.2)
+    branch = {"type": "object", "properties": {"n": {"$recursiveRef": "#"}}, "required": ["z"]}
+    schema = {"$schema": "https://json-schema.org/draft/2019-09/schema", "anyOf": [branch, branch]}
+    value: dict[str, Any] = {}
+    for _ in range(40):
+        value = {"n": value}
+
+    assert "too long" in str(Schema(schema).flaw(value))

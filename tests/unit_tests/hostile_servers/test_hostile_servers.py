@@ -9,13 +9,14 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from functools import reduce
 from operator import add
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from langchain_nvgateway import ChatNIM, ModelManager, NVGatewayError, NVGatewaySettings, StreamInterruptedError
-from langchain_nvgateway.chat_models.chunk_reader import ChunkReader
+from langchain_nvgateway.chat_models.chunk_reader import ChunkReader, OpenStream
 from langchain_nvgateway.chat_models.service_errors import Call
+from langchain_nvgateway.deadlines import Deadline
 from langchain_nvgateway.emulator import Emulator, Reply
 
 from ..chat_models.raw_server import chunk
@@ -215,3 +216,24 @@ def test_chunks_of_a_stream_are_counted() -> None:
         chunks += len(reader.feed(piece))
 
     assert 200_000 < chunks < 300_000
+
+
+def test_nothing_that_came_is_lost_when_time_is_over() -> None:
+    """A piece that was read a moment too late, on a busy machine, may be the end of the answer."""
+    deadline = Deadline(10.0)
+
+    class LateResponse:
+        headers: ClassVar[dict[str, str]] = {}
+
+        def chunks(self) -> Iterator[bytes]:
+            yield chunk({"content": "one "})
+            deadline.at = -1.0
+            yield chunk({"content": "two"}) + chunk({}, "stop")
+
+    call = Call("service", "model", "http://127.0.0.1/", "id")
+    stream: Any = OpenStream(LateResponse(), call, deadline, takes_texts=False)
+    stream.read_first_token()
+    said = "".join(part["choices"][0]["delta"].get("content", "") for part in stream.chunks(10.0, -1.0))
+
+    assert stream.failure is None
+    assert said == "one two"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 from pathlib import Path
 from typing import Any
@@ -337,3 +338,22 @@ def test_bad_url_of_redis_is_refused_without_being_shown(url: str, monkeypatch: 
 
     assert "hunter2" not in str(caught.value)
     assert caught.value.setting == "NVGATEWAY_REDIS_URL"
+
+
+def test_unpickled_settings_are_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the environment says there, permissions and models included; but secrets come from it."""
+    monkeypatch.setenv("NVIDIA_NIM_API_KEY", "fake-key")
+    before = NVGatewaySettings(max_tokens=5, role_models={"planner": ("nvidia-nim:a",)})
+    pickled = pickle.dumps(before)
+    for name, value in {
+        "NVGATEWAY_ALLOW_EXTERNAL": "true",
+        "NVGATEWAY_CODER_MODELS": "openai:x",
+        "NVGATEWAY_REQUEST_TIMEOUT": "abc",
+        "OPENAI_API_KEY": "fake-other-key",
+    }.items():
+        monkeypatch.setenv(name, value)
+    after = pickle.loads(pickled)
+
+    assert after == before
+    assert after.model_fields_set == before.model_fields_set
+    assert after.nvidia_nim_api_key.get_secret_value() == "fake-key"
