@@ -72,7 +72,7 @@ def managers(emu: Emulator) -> Iterator[Any]:
 
     def build(server: HostileServer, **settings: Any) -> ModelManager:
         env = {name.lower(): value for name, value in emu.env.items() if not name.startswith("NVIDIA_NIM")}
-        limits = {"request_timeout": 3.0, "first_token_timeout": 0.5}
+        limits = {"request_timeout": 30.0, "first_token_timeout": 0.5}
         own = {"nvidia_nim_api_key": "fake-key", "nvidia_nim_base_url": f"{server.origin}/v1"}
         own["nvidia_nim_status_url"] = f"{server.origin}/status"
         made.append(ModelManager(NVGatewaySettings(**{**env, **own, **limits, **settings})))

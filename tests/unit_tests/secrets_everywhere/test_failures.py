@@ -71,8 +71,8 @@ def test_failures_of_the_gateway(fault: str, world: World, logs: Logs, capfd: An
     """Each fault of the emulator's catalogue, sync and async, whole and as streams."""
     models = world.own_models(timeout=0.3 if fault in SLOW else 20.0)
     world.emu.gateway.fail_always(fault, route="chat")
-    kinds = ("gateway with a callable", "gateway with a bearer")
-    failures = _failures(world, {kind: models[kind] for kind in kinds}, "invoke", "astream")
+    failures = _failures(world, {"callable": models["gateway with a callable"]}, "invoke")
+    failures += _failures(world, {"bearer": models["gateway with a bearer"]}, "astream")
     _assert_nothing_shows(world, failures, logs, capfd)
     assert world.emu.gateway.requests
 
