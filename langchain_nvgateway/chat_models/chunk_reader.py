@@ -244,7 +244,7 @@ class OpenStream:
         except TransportError as problem:
             self._ahead += self._ended(problem)
 
-    def chunks(self, longest_gap: float, longest: float) -> Generator[AnyChunk, None, None]:
+    def chunks(self, longest_gap: float, longest: float = math.inf) -> Generator[AnyChunk, None, None]:
         """Yield the chunks, the first ones included, up to the end or a `failure`.
 
         Args:
@@ -273,7 +273,7 @@ class OpenStream:
             last = self._ended(problem)
         yield from last
 
-    async def achunks(self, longest_gap: float, longest: float) -> AsyncGenerator[AnyChunk, None]:
+    async def achunks(self, longest_gap: float, longest: float = math.inf) -> AsyncGenerator[AnyChunk, None]:
         """Do what `chunks` does."""
         for chunk in self._ahead:
             yield chunk
