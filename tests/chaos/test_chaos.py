@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-import pytest
-
 from .figures import figures
 from .plan import PHASES, Plan
 from .run import run
@@ -15,7 +13,6 @@ SEED = 20261125
 CALLS = 700
 
 
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
 def test_whatever_goes_wrong_every_call_ends_as_promised(record_property: Callable[[str, object], None]) -> None:
     """No call is lost, no broken tool call comes through, no two legs speak in one stream, and nothing is left."""
     plan = Plan(int(os.environ.get("CHAOS_SEED", SEED)), CALLS, disturbances=21)

@@ -28,6 +28,9 @@ ENDS_CALL = {
 TOKEN_TROUBLE = ("StarfleetAuthError", "StarfleetUnavailableError", "UnauthorizedError")
 """Errors of a leg whose chat requests all went well, when tokens are revoked and their endpoint fails."""
 
+OUT_OF_TIME = ("TimedOutError", "TimeoutError")
+"""Errors of a leg whose time was over: a model's own, and that of the whole call."""
+
 GRACE_SECONDS = 15.0
 """What a busy machine may add to the time limit of a call."""
 
@@ -88,7 +91,7 @@ class Verdict:
     @cached_property
     def too_late(self) -> list[str]:
         """Attempts without a fault that ran out of time, on a busy machine."""
-        return [wrong for wrong, error in self._failed_without_fault if error.startswith("TimedOutError")]
+        return [wrong for wrong, error in self._failed_without_fault if error.startswith(OUT_OF_TIME)]
 
     def _lost_calls(self) -> Iterator[str]:
         counted = Counter(outcome.number for outcome in self.outcomes)
@@ -116,12 +119,14 @@ class Verdict:
 
     def _failed_of(self, outcome: Outcome) -> Iterator[tuple[str, str]]:
         """Yield attempts that met no fault and failed: what happened, and the error."""
-        for attempt in _attempts_of(outcome):
+        for attempt, before in _attempts_of(outcome):
             service = SERVICES[attempt["provider"]]
             met = [fault for asked, fault in self.served.get(outcome.number, []) if asked == service]
             is_well = bool(met) and all(fault is None or fault in HARMLESS for fault in met)
             if is_well and attempt["outcome"] in ("failed", "rejected"):
                 error = str(attempt["error"])
+                if error.startswith(OUT_OF_TIME) and before > self.plan.request_timeout / 2:
+                    continue  # Others had taken most of the time that there is for a call.
                 yield f"call {outcome.number}: a good answer of {service} was {attempt['outcome']}: {error}", error
 
     def _too_often(self, what: str, found: Sequence[str]) -> Iterator[str]:
@@ -154,8 +159,13 @@ class Verdict:
         return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
 
 
-def _attempts_of(outcome: Outcome) -> Iterator[dict[str, Any]]:
-    return (attempt for turn in outcome.attempts for attempt in turn)
+def _attempts_of(outcome: Outcome) -> Iterator[tuple[dict[str, Any], float]]:
+    """Yield each attempt, and the seconds that those before it in its turn had taken."""
+    for turn in outcome.attempts:
+        before = 0.0
+        for attempt in turn:
+            yield attempt, before
+            before += attempt["seconds"]
 
 
 def _left_behind(findings: Findings) -> Iterator[str]:

@@ -21,7 +21,7 @@ from .. import audit
 
 ROOT = Path(__file__).parents[2]
 
-WITHOUT_CEILING = {"certifi", "cryptography", "regex"}
+WITHOUT_CEILING = {"certifi", "cryptography"}
 """Newer ones are safer ones: authorities, and ciphers; what is used of them is old."""
 
 COMES_ALONG = {

@@ -7,9 +7,12 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-__all__ = ["cuts_of", "mutated"]
+__all__ = ["JSON_NOISE", "cuts_of", "mutated"]
 
 Sequence = TypeVar("Sequence", str, bytes)
+
+JSON_NOISE = [b'"', b"{", b"}", b"[", b"]", b",", b":", b"null", b"-1", b"1e999", b"NaN", b"\\ud800"]
+"""What makes other JSON of JSON, or none."""
 
 
 @st.composite

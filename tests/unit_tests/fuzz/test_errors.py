@@ -15,7 +15,7 @@ from langchain_nvgateway.failures import failure_of, retry_after_seconds
 from langchain_nvgateway.starfleet.outcomes import Failure, Grant
 from langchain_nvgateway.starfleet.token_answer import Answer, judge
 
-from .mutations import mutated
+from .mutations import JSON_NOISE, mutated
 from .streams import CALL
 
 BODIES = [
@@ -28,19 +28,8 @@ BODIES = [
 ]
 NOISE = st.binary(max_size=3) | st.sampled_from(
     [
-        b'"',
-        b"{",
-        b"}",
-        b"[",
-        b"]",
-        b",",
-        b":",
-        b"null",
-        b"-1",
-        b"1e999",
-        b"NaN",
+        *JSON_NOISE,
         b"9" * 400,
-        b"\\ud800",
         b"\xc2\xb2",
         b"\xd9\xa3",
         b"retry after ",

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from langchain_nvgateway.answers import contract_of
 
-from .mutations import cuts_of, mutated
+from .mutations import JSON_NOISE, cuts_of, mutated
 from .streams import event, streamed, streamed_answer
 
 CONTRACT = contract_of(
@@ -40,19 +40,8 @@ ANSWERS = [
 ]
 NOISE = st.binary(max_size=3) | st.sampled_from(
     [
-        b'"',
-        b"{",
-        b"}",
-        b"[",
-        b"]",
-        b",",
-        b":",
-        b"null",
-        b"-1",
-        b"1e999",
-        b"NaN",
+        *JSON_NOISE,
         b"\\",
-        b"\\ud800",
         b"\n",
         b"\n\n",
         b"data: ",

@@ -13,7 +13,7 @@ Play = Callable[["HostileServer"], Iterable[bytes]]
 
 
 class HostileServer:
-    """Reads each request, and sends what `play` yields for as long as the client listens.
+    """Reads a request of each connection, and sends what `play` yields for as long as the client listens.
 
     Args:
         play: Makes the bytes of an answer, head and all.
@@ -68,15 +68,11 @@ class HostileServer:
     def _serve(self, connection: socket.socket) -> None:
         with connection:
             try:
-                while self._read_request(connection):
+                if self._read_request(connection):
                     for piece in self._play(self):
                         connection.sendall(piece)
-                    if b"onnection: close" in self.requests[-1] or not self._is_framed:
-                        return
             except OSError:
                 return
-
-    _is_framed = False
 
     def _read_request(self, connection: socket.socket) -> bool:
         data = b""
