@@ -178,6 +178,15 @@ class Leg:
         """
         return {"timeout": seconds} if self.takes_timeout else {}
 
+    def limits_of_streamed_whole(self, seconds: float) -> dict[str, Any]:
+        """Return what else ends a stream in time whose reader waits for the whole.
+
+        Args:
+            seconds: What is left of the time for the whole call.
+        """
+        # Models that hold nothing back let the role see for itself how time goes by.
+        return {"whole_timeout": seconds} if self.takes_timeout and self.judges_answers else {}
+
     def stream_limits(self, seconds: float, *, silence_seconds: float) -> dict[str, Any]:
         """Return the keyword arguments by which a stream of the model begins in time, and goes on.
 
@@ -188,7 +197,8 @@ class Leg:
         if not self.takes_timeout:
             return {}
         own = getattr(self.chat_model, "first_token_timeout", None)
-        return {"first_token_timeout": seconds if own is None else min(own, seconds), "timeout": silence_seconds}
+        limits = {"first_token_timeout": seconds if own is None else min(own, seconds), "timeout": silence_seconds}
+        return {**limits, "unseen_timeout": seconds} if self.judges_answers else limits
 
 
 @dataclass(frozen=True, slots=True)

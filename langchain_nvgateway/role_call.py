@@ -213,7 +213,7 @@ class RoleCall:
         failure = None
         try:
             for message in stream_within(
-                config, runnable.stream(turn.leg.conversation(self.messages), config, **kwargs)
+                config, runnable.stream(turn.leg.conversation(self.messages), config, **kwargs, **self._whole(turn))
             ):
                 self.route.check_time()
                 messages.show(watch.add(messages.with_one_id(message)))
@@ -284,6 +284,9 @@ class RoleCall:
 
     def _kwargs(self, turn: Turn) -> dict[str, Any]:
         return {**self.kwargs, **turn.leg.limits(self.route.seconds_left())}
+
+    def _whole(self, turn: Turn) -> dict[str, Any]:
+        return turn.leg.limits_of_streamed_whole(self.route.seconds_left())
 
     def _stream_kwargs(self, turn: Turn) -> dict[str, Any]:
         limits = turn.leg.stream_limits(self.route.seconds_left(), silence_seconds=self.silence_seconds)

@@ -6,6 +6,7 @@ and is sent their outcomes; `request_path` carries the steps out, in threads and
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Callable, Generator, Mapping
@@ -65,6 +66,12 @@ class CallPlan:
 
     status_url: str | None = None
     """Where the answer of a request that is still running (202) can be had."""
+
+    seen_by: float = math.inf
+    """When something of a stream has to be seen at the latest, as a reading of `time.monotonic`."""
+
+    ends_by: float = math.inf
+    """When a stream has to be over at the latest."""
 
     takes_texts: bool = True
     """Whether a chunk that brings nothing but text may be handed on as that text."""

@@ -194,15 +194,28 @@ class ChunkReader:
 class OpenStream:
     """A stream whose first token is there; iterate `chunks` or `achunks` once, look at `failure`, close it."""
 
-    def __init__(self, response: HTTPResponse, call: Call, deadline: Deadline, *, takes_texts: bool = True) -> None:
+    def __init__(
+        self,
+        response: HTTPResponse,
+        call: Call,
+        deadline: Deadline,
+        *,
+        takes_texts: bool = True,
+        seen_by: float = math.inf,
+        ends_by: float = math.inf,
+    ) -> None:
         self.headers = response.headers
         self.call = call
         self._response = response
         self._reader = ChunkReader(call, response.headers, takes_texts=takes_texts)
         self._deadline = deadline
         self._is_ending = False
-        self._ends_at = math.inf
+        self._ends_at = ends_by
         """When it is over at the latest, as a reading of `time.monotonic`."""
+        self.is_seen = False
+        """Whether its reader has seen something of it; whoever takes the chunks says so."""
+        self._seen_by = seen_by
+        """When that has to be so at the latest."""
         self._ahead: list[AnyChunk] = []
         self._is_over = False
         self._pieces: Iterator[bytes] = iter(())
@@ -254,7 +267,7 @@ class OpenStream:
         yield from self._ahead
         if self._is_over or self.failure:
             return
-        self._ends_at = time.monotonic() + longest
+        self._ends_at = min(self._ends_at, time.monotonic() + longest)
         self._limit_wait(longest_gap, is_alive=self._reader.has_begun)
         try:
             for piece in self._pieces:
@@ -279,7 +292,7 @@ class OpenStream:
             yield chunk
         if self._is_over or self.failure or self._apieces is None:
             return
-        self._ends_at = time.monotonic() + longest
+        self._ends_at = min(self._ends_at, time.monotonic() + longest)
         self._limit_wait(longest_gap, is_alive=self._reader.has_begun)
         try:
             async for piece in self._apieces:
@@ -343,4 +356,4 @@ class OpenStream:
             self._is_ending = True
             longest = SECONDS_AFTER_DONE if self._reader.is_done else SECONDS_AFTER_FINISH
             self._deadline.move(min(self._deadline.remaining(), longest))
-        self._deadline.at = min(self._deadline.at, self._ends_at)
+        self._deadline.at = min(self._deadline.at, self._ends_at if self.is_seen else min(self._ends_at, self._seen_by))

@@ -16,7 +16,15 @@ from openai.lib._parsing._completions import type_to_response_format_param
 from ..answers import PLAIN, Contract, asked_in, contract_in, contract_of, schema_of
 from ..errors import ConfigurationError
 
-__all__ = ["OwnHeaders", "RequestParts", "is_reasoning_model", "own_headers_of", "request_parts", "with_query"]
+__all__ = [
+    "LIMITS",
+    "OwnHeaders",
+    "RequestParts",
+    "is_reasoning_model",
+    "own_headers_of",
+    "request_parts",
+    "with_query",
+]
 
 _REASONING = re.compile(r"^(o\d|gpt-5(?!-chat))", re.IGNORECASE)
 
@@ -33,6 +41,10 @@ _REFUSED_BY_REASONING = (
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 §5.6.2
 _SHORTEST_SECRET = 8
+LIMITS = ("timeout", "first_token_timeout", "unseen_timeout", "whole_timeout")
+"""Limits of a call in seconds. The last two are a role's, whose time goes by while its model holds back what has come:
+until something of a stream is seen, and until it is over."""
+
 _ABOUT_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 _OWN_HEADERS = frozenset(
     {"authorization", "api-key", "host", "content-length", "content-type", "transfer-encoding", "connection"}
@@ -79,7 +91,7 @@ class RequestParts:
     headers: OwnHeaders = field(repr=False)
     query: dict[str, str]
     limits: dict[str, Any]
-    """Those of `timeout` and `first_token_timeout` that the call sets itself."""
+    """Those of `LIMITS` that the call sets itself."""
     schema: type | None
     """Class that the answer is parsed into (`response_format` given as a class)."""
     contract: Contract = PLAIN
@@ -102,7 +114,7 @@ def request_parts(payload: dict[str, Any], *, headers: Mapping[str, Any], query:
     payload = _adapted({name: value for name, value in payload.items() if not _is_not_given(value)})
     own_headers = own_headers_of(OwnHeaders({**headers, **(payload.pop("extra_headers", None) or {})}))
     own_query = _query({**query, **(payload.pop("extra_query", None) or {})})
-    limits: dict[str, Any] = {name: payload.pop(name) for name in ("timeout", "first_token_timeout") if name in payload}
+    limits: dict[str, Any] = {name: payload.pop(name) for name in LIMITS if name in payload}
     payload.update(payload.pop("extra_body", None) or {})
     if payload.get("tools") == []:
         # What LangChain's agents bind when they have none; services refuse an empty list.

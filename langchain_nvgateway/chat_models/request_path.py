@@ -152,8 +152,13 @@ async def _aread_body(response: HTTPResponse, limit: int) -> bytes | TransportEr
     return bytes(body)
 
 
+def _stream_of(response: HTTPResponse, call: Call, plan: CallPlan) -> OpenStream:
+    limits = {"seen_by": plan.seen_by, "ends_by": plan.ends_by}
+    return OpenStream(response, call, plan.deadline, takes_texts=plan.takes_texts, **limits)
+
+
 def _open_stream(response: HTTPResponse, call: Call, plan: CallPlan) -> OpenStream | NVGatewayError:
-    stream = OpenStream(response, call, plan.deadline, takes_texts=plan.takes_texts)
+    stream = _stream_of(response, call, plan)
     try:
         stream.read_first_token()
     except BaseException:
@@ -166,7 +171,7 @@ def _open_stream(response: HTTPResponse, call: Call, plan: CallPlan) -> OpenStre
 
 
 async def _aopen_stream(response: HTTPResponse, call: Call, plan: CallPlan) -> OpenStream | NVGatewayError:
-    stream = OpenStream(response, call, plan.deadline, takes_texts=plan.takes_texts)
+    stream = _stream_of(response, call, plan)
     try:
         await stream.aread_first_token()
     except BaseException:

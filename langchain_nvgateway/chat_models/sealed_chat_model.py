@@ -7,6 +7,8 @@ the `openai` SDK and with the environment is replaced.
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import aclosing, closing
@@ -38,7 +40,7 @@ from .envelopes import AnyChunk
 from .inputs import messages_in, prompt_of
 from .learned import learn_single_tool_call, takes_single_tool_call
 from .outlet_fields import OutletFields
-from .payloads import OwnHeaders, RequestParts, request_parts, with_query
+from .payloads import LIMITS, OwnHeaders, RequestParts, request_parts, with_query
 from .request_path import RequestPath
 from .text_chunks import takes_texts
 from .token_counts import OfflineTokenCounts
@@ -49,7 +51,7 @@ __all__ = ["SealedChatModel"]
 NO_LIMIT_SECONDS = 1_000_000.0
 """What `timeout=None` means; sockets take no more than 24 days."""
 
-_MOST_TIMEOUTS = 20.0
+MOST_TIMEOUTS = 20.0
 """A stream may go on for so many times its `timeout`."""
 
 _OWN_CLIENTS = ("client", "async_client", "root_client", "root_async_client", "http_client", "http_async_client")
@@ -245,7 +247,9 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
         chunk: AnyChunk | None
         try:
             for chunk in opened.chunks(self._longest_gap(parts), self._longest_stream(parts)):
-                yield from assembly.add(chunk)
+                generations = assembly.add(chunk)
+                opened.is_seen = opened.is_seen or bool(generations)
+                yield from generations
         finally:
             opened.close()
         # No longer here: a traceback may show local variables, and a server may echo a secret.
@@ -258,7 +262,9 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
         try:
             async with aclosing(opened.achunks(self._longest_gap(parts), self._longest_stream(parts))) as chunks:
                 async for chunk in chunks:
-                    for generation in assembly.add(chunk):
+                    generations = assembly.add(chunk)
+                    opened.is_seen = opened.is_seen or bool(generations)
+                    for generation in generations:
                         yield generation
         finally:
             await opened.aclose()
@@ -317,7 +323,7 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
     def _get_llm_string(self, stop: Stop = None, **kwargs: Any) -> str:
         # The key of LangChain's cache: the same model name on two endpoints is not the same model, an answer that
         # nobody has checked is not for those who want it checked, and a limit of time is no part of the question.
-        kwargs = {name: value for name, value in kwargs.items() if name not in ("timeout", "first_token_timeout")}
+        kwargs = {name: value for name, value in kwargs.items() if name not in LIMITS}
         checks = "strict" if self.strict_answers else "unchecked"
         url = self._url(kwargs.get("model", self.model_name))
         return f"{checks} {url} {super()._get_llm_string(stop=stop, **kwargs)}"
@@ -381,6 +387,8 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
             origins=self._path.http.origins,
             is_from_fleet=self._path.credential.is_from_fleet,
             status_url=self._status_url,
+            seen_by=self._moment("unseen_timeout", parts),
+            ends_by=self._moment("whole_timeout", parts),
             takes_texts=takes_texts(self),
             split_body=partial(self._split_body, parts, messages, kwargs),
         )
@@ -411,11 +419,16 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
         limit = parts.limits.get(name, own)
         return NO_LIMIT_SECONDS if limit is None else _positive(limit, name)
 
+    @staticmethod
+    def _moment(name: str, parts: RequestParts) -> float:
+        """Return when a limit of a call is over, as a reading of `time.monotonic`."""
+        return time.monotonic() + parts.limits[name] if name in parts.limits else math.inf
+
     def _longest_gap(self, parts: RequestParts) -> float:
         return min(self._seconds("timeout", parts), self.stream_chunk_timeout or NO_LIMIT_SECONDS)
 
     def _longest_stream(self, parts: RequestParts) -> float:
-        return _MOST_TIMEOUTS * self._seconds("timeout", parts)
+        return MOST_TIMEOUTS * self._seconds("timeout", parts)
 
     def _check_limits(self) -> None:
         if self.request_timeout is not None:
