@@ -6,6 +6,7 @@ in a context variable.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,7 +14,7 @@ from typing import Protocol
 
 from langchain_core.outputs import ChatGenerationChunk
 
-from ..chat_models.sealed_chat_model import NO_LIMIT_SECONDS
+from ..chat_models.sealed_chat_model import MOST_TIMEOUTS, NO_LIMIT_SECONDS
 from ..deadlines import Deadline
 
 __all__ = ["CallLimits", "Closable", "current_limits"]
@@ -33,7 +34,8 @@ class CallLimits:
     """The limits of one call; a stream moves its deadline from token to token.
 
     Args:
-        timeout: Seconds for the whole call, retries included; in a stream, the longest silence.
+        timeout: Seconds for the whole call, retries included; in a stream, the longest silence, and a
+            twentieth of the time that it may go on.
         first_token: Seconds until a stream's first token, retries included; `None` for a whole answer.
         max_retries: How often an attempt that failed is repeated.
     """
@@ -44,7 +46,12 @@ class CallLimits:
         self.answers: list[Closable] = []
         """The open answers of this call, for a reader who leaves early."""
         self._timeout = timeout
-        self._has_begun = False
+        self._left = MOST_TIMEOUTS * timeout
+        """Seconds for which the service may still go on."""
+        self._is_alive = False
+        """Whether the last chunk brought something of the answer."""
+        self._asked_at: float | None = None
+        self._seen_at: float | None = None
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -57,13 +64,18 @@ class CallLimits:
 
     def expect_chunk(self) -> None:
         """Start to wait for the next chunk; what its reader did meanwhile is no silence of the service."""
-        if self._has_begun:
-            self.deadline.move(self._timeout)
+        self._asked_at = now = time.monotonic()
+        if self._is_alive:
+            self.deadline.move(min(self._timeout, self._left))
+        elif self._seen_at is not None:
+            self.deadline.at += now - self._seen_at
 
     def saw(self, chunk: ChatGenerationChunk) -> None:
         """Take note of a chunk; a role or a count of tokens without content is no token."""
         message = chunk.message
-        self._has_begun = self._has_begun or bool(message.content or getattr(message, "tool_call_chunks", None))
+        self._is_alive = bool(message.content or getattr(message, "tool_call_chunks", None))
+        self._seen_at = now = time.monotonic()
+        self._left = max(self._left - (now - (self._asked_at or now)), 0.0)
 
     def close(self) -> None:
         """Give back the connections of answers that were not read to their end."""

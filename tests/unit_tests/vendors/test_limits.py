@@ -109,3 +109,14 @@ def test_limits_that_make_no_sense_are_refused(vendor: Vendor, wrong: dict[str, 
     with pytest.raises(ConfigurationError) as caught:
         vendor.model(**wrong)
     assert caught.value.setting in wrong
+
+
+@pytest.mark.parametrize("vendor", ["anthropic", "google-genai"], indirect=True)
+@pytest.mark.parametrize("word", ["and so on ", ""])
+def test_a_stream_that_never_ends_is_given_up(vendor: Vendor, call_stream: Call, word: str) -> None:
+    """After twenty times the longest silence, though it flows; sooner if nothing is in what flows."""
+    begin = (*vendor.dialect.opening(), *vendor.dialect.text_events(("well ",)))
+    vendor.server.will(Reply(events=begin, again=vendor.dialect.text_events((word,))[-1]))
+    with soon(12.0):
+        failure = failure_in(call_stream, vendor.model(timeout=0.2, first_token_timeout=5.0))
+    assert failure_of(failure).kind is FailureKind.AVAILABILITY

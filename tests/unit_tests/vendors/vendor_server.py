@@ -49,6 +49,8 @@ class Reply:
     """The body in pieces, as a stream."""
     rest: tuple[bytes, ...] = ()
     """Further pieces, which come when the server may go on."""
+    again: bytes = b""
+    """A piece that comes again and again for as long as the client listens."""
     then: str = "end"
     """After the body: `end` it properly, `drop` the connection, or keep `silent` until the client leaves."""
 
@@ -122,6 +124,9 @@ class VendorServer:
                     if reply.rest:
                         self.may_go_on.wait(PATIENCE)
                         connection.sendall(_pieces(reply, reply.rest))
+                    while reply.again:
+                        connection.sendall(_pieces(reply, (reply.again,)))
+                        self.may_go_on.wait(0.05)
                     if reply.events is not None and reply.then == "end":
                         connection.sendall(b"0\r\n\r\n")
                     if reply.then == "silent":
