@@ -117,6 +117,9 @@ class AnswerReader:
         if self.has_head:
             return
         self.status = self._parser.get_status_code()
+        if self.status < 100:  # RFC 9110 §15: the first digit is the class of the answer.
+            self._fail(_NOT_HTTP)
+            return
         self._is_hint = 100 <= self.status < 200
         if self._is_hint:
             return

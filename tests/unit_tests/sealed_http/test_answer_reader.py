@@ -99,6 +99,8 @@ def test_body_that_ends_with_the_connection_needs_the_end() -> None:
         _OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n4\r\nfine\r\n0\r\n\r\n",
         _OK + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n4\r\nfine\r\n0\r\n\r\n",
         _OK + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nfine",
+        b"HTTP/1.1 000 None\r\nContent-Length: 4\r\n\r\nfine",
+        b"HTTP/1.1 099 None\r\nContent-Length: 4\r\n\r\nfine",
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nfine",
     ],
 )
