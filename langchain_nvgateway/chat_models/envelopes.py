@@ -11,6 +11,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from .call_numbers import MOST_CALLS
+
 __all__ = [
     "AnyChunk",
     "BrokenEnvelopeError",
@@ -27,6 +29,9 @@ __all__ = [
     "plain_text",
 ]
 
+
+MOST_CHOICES = 1_000
+"""More alternatives than that are in no answer; services give 128 at most."""
 
 Chunk = dict[str, Any]
 
@@ -108,6 +113,7 @@ def checked_completion(reply: dict[str, Any]) -> dict[str, Any]:
     choices = reply.get("choices")
     if not isinstance(choices, list) or not choices:
         raise BrokenEnvelopeError("no `choices`")
+    _check_number(choices)
     for choice in choices:
         message = choice.get("message") if isinstance(choice, dict) else None
         if not isinstance(message, dict):
@@ -133,6 +139,7 @@ def checked_chunk(chunk: Chunk) -> Chunk:
         chunk["choices"] = choices = []
     if not isinstance(choices, list):
         raise BrokenEnvelopeError("`choices` that are not a list")
+    _check_number(choices)
     for choice in choices:
         if not isinstance(choice, dict):
             raise BrokenEnvelopeError("a choice that is not an object")
@@ -202,6 +209,11 @@ def has_content(chunk: AnyChunk) -> bool:
     return False
 
 
+def _check_number(choices: list[Any]) -> None:
+    if len(choices) > MOST_CHOICES:
+        raise BrokenEnvelopeError(f"more than {MOST_CHOICES} choices")
+
+
 def _check_parts(message: dict[str, Any]) -> None:
     content = message.get("content")
     if isinstance(content, list):
@@ -223,6 +235,8 @@ def _check_parts(message: dict[str, Any]) -> None:
         return
     if not isinstance(calls, list):
         raise BrokenEnvelopeError("`tool_calls` that are not a list")
+    if len(calls) > MOST_CALLS:
+        raise BrokenEnvelopeError(f"more than {MOST_CALLS} tool calls")
     for call in calls:
         if not isinstance(call, dict):
             raise BrokenEnvelopeError("a tool call that is not an object")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from ..chat_models.raw_server import chunk, completion, event
 from .hostile_server import HostileServer, Play
 
-__all__ = ["AFTER_THE_END", "AT_ONCE", "ENDLESS", "SLOW", "VISIBLE"]
+__all__ = ["AFTER_THE_END", "AT_ONCE", "ENDLESS", "SLOW", "THOUGHTS", "VISIBLE"]
 
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
@@ -63,7 +63,16 @@ def _calls(first: int) -> bytes:
     return b"".join(chunk(_call("{", index=number)) for number in range(first, first + 500))
 
 
+def _whole_call(arguments: str) -> dict[str, object]:
+    return {"id": "a", "type": "function", "function": {"name": "look_up", "arguments": arguments}}
+
+
+def _whole_calls(number: int) -> list[dict[str, object]]:
+    return [_whole_call('{"name": "x"}')] * number
+
+
 GOOD = completion({"content": "hello"})
+CHOICE = b'{"message": {"content": "hello"}, "finish_reason": "stop"}'
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 AT_ONCE: dict[str, Play] = {
@@ -82,6 +91,13 @@ AT_ONCE: dict[str, Play] = {
     "an object nested 100,000 deep": _answer(b'{"choices":' * 100_000 + b"1" + b"}" * 100_000),
     "an error nested 100,000 deep": _answer(b'{"error":' + _nested(100_000) + b"}", status="500 Oops"),
     "an integer of 100,000 digits": _answer(b'{"choices": 1' + b"0" * 100_000 + b"}"),
+    "a status of no class": _answer(GOOD, status="099 X"),
+    "a status beyond all classes": _answer(GOOD, status="999 X"),
+    "a reset": _answer(b"", status="205 X"),
+    "another protocol": _raw(b"HTTP/1.1 101 X\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
+    "200,000 choices": _answer(b'{"choices": [' + b",".join([CHOICE] * 200_000) + b"]}"),
+    "100,000 calls": _answer(completion({"tool_calls": _whole_calls(100_000)}, "tool_calls")),
+    "arguments nested 100,000 deep": _answer(completion({"tool_calls": [_whole_call("[" * 100_000)]}, "tool_calls")),
     "a huge error": _answer(b"x" * (4 << 20), status="503 Oops", kind="text/plain"),
     "more than was announced": _raw(JSON[:-2] + b"Content-Length: 10\r\n\r\n" + GOOD),
     "less than was announced": _raw(JSON[:-2] + b"Content-Length: 100000\r\n\r\n" + GOOD),
@@ -189,3 +205,6 @@ VISIBLE: dict[str, Play] = {
     ),
 }
 """Streams whose reader sees something before it turns out that they never end."""
+
+THOUGHTS: Play = _forever(STREAM, chunk({"reasoning_content": "x" * 1000}) * 50)
+"""Thoughts without an end, which are no answer."""

@@ -20,8 +20,8 @@ from langchain_nvgateway.deadlines import Deadline
 from langchain_nvgateway.emulator import Emulator, Reply
 
 from ..chat_models.raw_server import chunk
-from .attacks import AFTER_THE_END, AT_ONCE, ENDLESS, SLOW, VISIBLE
-from .hostile_server import HostileServer, attacking
+from .attacks import AFTER_THE_END, AT_ONCE, ENDLESS, SLOW, THOUGHTS, VISIBLE
+from .hostile_server import HostileServer, Play, attacking
 
 STYLES = ("invoke", "stream", "ainvoke", "astream")
 PATIENCE = 20.0
@@ -158,9 +158,10 @@ def test_answer_that_goes_on_after_its_end_is_over(style: str) -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_next_leg_answers_after_endless_text_that_nobody_saw(style: str, managers: Any) -> None:
+@pytest.mark.parametrize("play", [VISIBLE["endless text"], THOUGHTS], ids=["text", "thoughts"])
+def test_next_leg_answers_after_endless_text_that_nobody_saw(play: Play, style: str, managers: Any) -> None:
     """An answer that is held back, or asked for as a whole, is given up unseen."""
-    with attacking(VISIBLE["endless text"]) as server:
+    with attacking(play) as server:
         model = managers(server, request_timeout=60.0, first_token_timeout=20.0).model("planner", hold="all")
 
         assert ask(model, style).text == "The Gateway says hello."
