@@ -422,7 +422,7 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
     @staticmethod
     def _moment(name: str, parts: RequestParts) -> float:
         """Return when a limit of a call is over, as a reading of `time.monotonic`."""
-        return time.monotonic() + parts.limits[name] if name in parts.limits else math.inf
+        return time.monotonic() + _positive(parts.limits[name], name) if name in parts.limits else math.inf
 
     def _longest_gap(self, parts: RequestParts) -> float:
         return min(self._seconds("timeout", parts), self.stream_chunk_timeout or NO_LIMIT_SECONDS)
