@@ -24,7 +24,7 @@ demo: $(VENV)/installed-demo  ## five roles fix a bug while NIM breaks down, on 
 	$(BIN)/nvgateway demo
 
 test: $(VENV)/installed  ## all tests, with openai 3 and with openai 2
-	$(BIN)/python -m pytest -n 3
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 	$(MAKE) --no-print-directory test-openai-2
 
 check: $(VENV)/installed  ## style, types and import layers
@@ -51,7 +51,7 @@ soak: $(VENV)/installed  ## ten thousand calls while everything goes wrong; SEED
 
 .PHONY: test-openai-2
 test-openai-2: $(VENV)-openai-2/installed
-	$(VENV)-openai-2/bin/python -m pytest -n 3 -p no:cacheprovider --ignore tests/chaos $(INDEPENDENT:%=--ignore tests/unit_tests/%)
+	$(VENV)-openai-2/bin/python -m pytest -n 4 --dist worksteal -p no:cacheprovider --ignore tests/chaos $(INDEPENDENT:%=--ignore tests/unit_tests/%)
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -61,3 +62,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what cannot apply of LangChain's standard suites; nothing is skipped."""
     leave_out_what_cannot_apply(config, items)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector the millions of objects of tests and libraries, which live to the end anyway."""
+    gc.collect()
+    gc.freeze()
