@@ -6,7 +6,6 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,13 +23,13 @@ from .errors import ConfigurationError, NVGatewayError
 from .events import AttemptEnded, Event, Listener, Listeners
 from .fleet import Seat, shared_fleet
 from .ledger import Ledger, Prices, Report, token_counts
-from .leg import Leg, common_profile
+from .leg import Leg
+from .leg_sources import LegSource, PartSource
 from .overrides import split_model
 from .plan import Explanation, RoleExplanation, explained
 from .providers import Fakes, Providers, check_parameters
 from .role_legs import LegBuilder, ModelName, RoleLegs
 from .role_model import RoleModel
-from .role_source import RolePlan
 from .roles import DEFAULT_MODELS, Role, role_key
 from .settings import NVGatewaySettings, settings_from
 
@@ -93,7 +92,7 @@ class ModelManager:
         build = self._seat.breaker if self._seat else CircuitBreaker
         self._circuits = Circuits(self._listeners.tell, build=build, clock=clock, **_breaker_rules(self.settings))
         self._builder = LegBuilder(providers, self.policy, self._circuits, self._listeners)
-        self._plain_sources: dict[str, _Source] = {}
+        self._plain_sources: dict[str, LegSource] = {}
         # A factory of fakes may ask for another role.
         self._lock = threading.RLock()
         self._is_closed = False
@@ -146,7 +145,7 @@ class ModelManager:
         hold = _hold(overrides.pop("hold", None))
         source = self._source(str(role), overrides)
         last = sum(isinstance(leg, Leg) for leg in source.legs.legs) - 1
-        parts = [_Part(source, place, is_last=place == last) for place in range(last + 1)]
+        parts = [PartSource(source, place, is_last=place == last) for place in range(last + 1)]
         return chain_of([LegModel(source=part, role=str(role), hold=hold) for part in parts])
 
     # -- What happens ----------------------------------------------------------------------------------------
@@ -264,7 +263,7 @@ class ModelManager:
             **overrides,
         }
 
-    def _source(self, role: str, overrides: dict[str, Any]) -> _Source:
+    def _source(self, role: str, overrides: dict[str, Any]) -> LegSource:
         self.check_open()
         if self._seat:
             self._seat.start()
@@ -276,11 +275,11 @@ class ModelManager:
                 source = self._plain_sources[role] = self._built_source(role, {})
             return source
 
-    def _built_source(self, role: str, overrides: Mapping[str, Any]) -> _Source:
+    def _built_source(self, role: str, overrides: Mapping[str, Any]) -> LegSource:
         check_parameters(overrides)
         names, is_named = self._models_of(role)
         legs = RoleLegs(role, names, self._parameters(overrides), self._builder, named=is_named)
-        return _Source(self, legs, _seconds(overrides, self.settings.request_timeout))
+        return LegSource(self, legs, _seconds(overrides, self.settings.request_timeout))
 
     def _models_of(self, role: str) -> tuple[list[ModelName], bool]:
         """Return the models of a role, and whether the settings name them."""
@@ -295,59 +294,6 @@ class ModelManager:
             raise ConfigurationError(msg, setting=variable)
         defaults = DEFAULT_MODELS[role]
         return [ModelName(provider, defaults[provider]) for provider in self.settings.fallback_order], False
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Where a role's model has its legs from."""
-
-    manager: ModelManager
-    legs: RoleLegs
-    request_timeout: float
-
-    @property
-    def profile(self) -> Mapping[str, Any] | None:
-        return common_profile([leg for leg in self.legs.legs if isinstance(leg, Leg)])
-
-    def plan(self, configurable: Mapping[str, Any]) -> RolePlan:
-        self.manager.check_open()
-        return self.legs.plan(configurable)
-
-    def tell(self, event: Event) -> None:
-        self.manager.tell(event)
-
-    def record(self, role: str, attempt: Attempt, usage: UsageMetadata | None) -> None:
-        self.manager.record(role, attempt, usage)
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Where the model of one place in a chain has its leg from."""
-
-    source: _Source
-    place: int
-
-    is_last: bool
-    """Whether it has the legs of all later places as well: a run may put one more in front."""
-
-    @property
-    def request_timeout(self) -> float:
-        return self.source.request_timeout
-
-    @property
-    def profile(self) -> Mapping[str, Any] | None:
-        return self.source.profile
-
-    def plan(self, configurable: Mapping[str, Any]) -> RolePlan:
-        plan = self.source.plan(configurable)
-        legs = [leg for leg in plan.legs if isinstance(leg, Leg)]
-        return RolePlan(legs[self.place : None if self.is_last else self.place + 1], plan.kwargs)
-
-    def tell(self, event: Event) -> None:
-        self.source.tell(event)
-
-    def record(self, role: str, attempt: Attempt, usage: UsageMetadata | None) -> None:
-        self.source.record(role, attempt, usage)
 
 
 def _checked_policy(policy: EgressPolicy | None, settings: NVGatewaySettings) -> EgressPolicy:

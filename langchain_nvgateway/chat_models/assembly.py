@@ -15,8 +15,8 @@ from ..answers import PLAIN, Answer, Flaw, Holding, flaw_in, unfenced
 from ..errors import InvalidResponseError, NVGatewayError
 from ..redaction import redact
 from .call_flow import Completion
-from .chunk_reader import OpenStream
 from .envelopes import AnyChunk, Chunk
+from .open_stream import OpenStream
 from .payloads import RequestParts
 from .service_errors import Call, error_from_broken_answer, error_from_flaw, redacted_headers
 from .text_chunks import TextChunks

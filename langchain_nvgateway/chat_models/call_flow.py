@@ -21,8 +21,8 @@ from ..egress import Origins, origin_of
 from ..errors import EgressDeniedError, NVGatewayError
 from ..redaction import shown
 from ..sealed_http import HTTPRequest, HTTPResponse, TransportError
-from .chunk_reader import OpenStream
 from .envelopes import BrokenEnvelopeError, CutEnvelopeError, checked_completion, is_error, parsed_json
+from .open_stream import OpenStream
 from .service_errors import (
     Call,
     SingleToolCallError,

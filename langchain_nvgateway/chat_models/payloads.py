@@ -15,9 +15,9 @@ from openai.lib._parsing._completions import type_to_response_format_param
 
 from ..answers import PLAIN, Contract, asked_in, contract_in, contract_of, schema_of
 from ..errors import ConfigurationError
+from .time_limits import LIMITS
 
 __all__ = [
-    "LIMITS",
     "OwnHeaders",
     "RequestParts",
     "is_reasoning_model",
@@ -41,10 +41,6 @@ _REFUSED_BY_REASONING = (
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 §5.6.2
 _SHORTEST_SECRET = 8
-LIMITS = ("timeout", "first_token_timeout", "unseen_timeout", "whole_timeout")
-"""Limits of a call in seconds. The last two are a role's, whose time goes by while its model holds back what has come:
-until something of a stream is seen, and until it is over."""
-
 _ABOUT_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 _OWN_HEADERS = frozenset(
     {"authorization", "api-key", "host", "content-length", "content-type", "transfer-encoding", "connection"}

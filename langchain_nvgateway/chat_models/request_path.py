@@ -12,8 +12,8 @@ from contextlib import aclosing
 from ..errors import NVGatewayError
 from ..sealed_http import HTTPRequest, HTTPResponse, SealedHTTP, TransportError
 from .call_flow import Authorize, CallPlan, Completion, Outcome, ReadBody, ReadFirstToken, Send, Wait, call_flow
-from .chunk_reader import OpenStream
 from .credentials import Credential
+from .open_stream import OpenStream
 from .service_errors import Call
 
 __all__ = ["RequestPath"]

@@ -6,14 +6,13 @@ the `openai` SDK and with the environment is replaced.
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import aclosing, closing
 from difflib import get_close_matches
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, ClassVar, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -30,29 +29,25 @@ from ..egress import checked_url
 from ..errors import ConfigurationError
 from ..history import clean_history as cleaned
 from ..history import dialect_of
-from ..sealed_http import Outlet, SealedHTTP
 from .assembly import StreamAssembly, chat_result
 from .call_flow import CallPlan, Completion
-from .chunk_reader import OpenStream
 from .correlation import awithin_call, call_of, correlation_id_of, with_run_id, within_call
 from .credentials import Credential
 from .envelopes import AnyChunk
 from .inputs import messages_in, prompt_of
 from .learned import learn_single_tool_call, takes_single_tool_call
+from .open_stream import OpenStream
 from .outlet_fields import OutletFields
-from .payloads import LIMITS, OwnHeaders, RequestParts, request_parts, with_query
+from .payloads import OwnHeaders, RequestParts, request_parts, with_query
+from .pickling import rebuilt
 from .request_path import RequestPath
+from .shared_http import shared_http
 from .text_chunks import takes_texts
+from .time_limits import LIMITS, MOST_TIMEOUTS, NO_LIMIT_SECONDS, seconds_of
 from .token_counts import OfflineTokenCounts
 from .unwatched import UnwatchedCalls, with_signature
 
 __all__ = ["SealedChatModel"]
-
-NO_LIMIT_SECONDS = 1_000_000.0
-"""What `timeout=None` means; sockets take no more than 24 days."""
-
-MOST_TIMEOUTS = 20.0
-"""A stream may go on for so many times its `timeout`."""
 
 _OWN_CLIENTS = ("client", "async_client", "root_client", "root_async_client", "http_client", "http_async_client")
 _UNSUPPORTED = {
@@ -63,13 +58,6 @@ _UNSUPPORTED = {
 }
 
 Stop = list[str] | None
-_logger = logging.getLogger("langchain_nvgateway")
-
-
-@lru_cache(maxsize=64)
-def _shared_http(urls: frozenset[str], outlet: Outlet) -> SealedHTTP:
-    """Return the client for some origins; models that are built per call share its connections."""
-    return SealedHTTP(urls, outlet=outlet)
 
 
 class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
@@ -150,7 +138,7 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
         self.openai_proxy = self.openai_organization = None
         self._check_limits()
         self.openai_api_base = checked_url(self.openai_api_base or "", setting=self.base_url_setting)
-        self._path = RequestPath(_shared_http(frozenset(self._service_urls()), self._outlet()), self._credential())
+        self._path = RequestPath(shared_http(frozenset(self._service_urls()), self._outlet()), self._credential())
         return self
 
     # -- What a service has of its own -----------------------------------------------------------------------
@@ -333,7 +321,7 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
         given = {name: getattr(self, name) for name in self.model_fields_set - self._secret_fields}
         for name in self._secrets_of_outlet():
             given.pop(name, None)
-        return _rebuilt, (type(self), given, tuple(self.default_headers or ()))
+        return rebuilt, (type(self), given, tuple(self.default_headers or ()))
 
     def _get_request_payload(self, input_: LanguageModelInput, *, stop: Stop = None, **kwargs: Any) -> dict[str, Any]:
         if self.clean_history:
@@ -416,13 +404,12 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
     def _seconds(self, name: str, parts: RequestParts) -> float:
         """Return a limit of a call in seconds: the call's own, or the model's."""
         own = self.request_timeout if name == "timeout" else self.first_token_timeout
-        limit = parts.limits.get(name, own)
-        return NO_LIMIT_SECONDS if limit is None else _positive(limit, name)
+        return seconds_of(parts.limits.get(name, own), name)
 
     @staticmethod
     def _moment(name: str, parts: RequestParts) -> float:
         """Return when a limit of a call is over, as a reading of `time.monotonic`."""
-        return time.monotonic() + _positive(parts.limits[name], name) if name in parts.limits else math.inf
+        return time.monotonic() + seconds_of(parts.limits[name], name) if name in parts.limits else math.inf
 
     def _longest_gap(self, parts: RequestParts) -> float:
         return min(self._seconds("timeout", parts), self.stream_chunk_timeout or NO_LIMIT_SECONDS)
@@ -432,32 +419,12 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
 
     def _check_limits(self) -> None:
         if self.request_timeout is not None:
-            self.request_timeout = _positive(self.request_timeout, "timeout")
+            self.request_timeout = seconds_of(self.request_timeout, "timeout")
         if self.first_token_timeout is not None:
-            self.first_token_timeout = _positive(self.first_token_timeout, "first_token_timeout")
+            self.first_token_timeout = seconds_of(self.first_token_timeout, "first_token_timeout")
         if self.max_retries is not None and self.max_retries < 0:
             msg = f"max_retries is {self.max_retries}; give 0 or more."
             raise ConfigurationError(msg, setting="max_retries")
         if self.n is not None and (self.n < 1 or (self.n > 1 and self.streaming)):
             msg = "n has to be at least 1, and 1 when streaming."
             raise ConfigurationError(msg, setting="n")
-
-
-def _positive(value: Any, setting: str) -> float:
-    """Return a time limit as seconds; an `httpx.Timeout` or (connect, read) pair counts with its read limit."""
-    if isinstance(value, tuple) and value:
-        value = value[-1]
-    value = getattr(value, "read", value)
-    if value is None:
-        return NO_LIMIT_SECONDS
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= NO_LIMIT_SECONDS:
-        msg = f"{setting} is {value!r}; give a number of seconds above 0, or None for no limit."
-        raise ConfigurationError(msg, setting=setting)
-    return float(value)
-
-
-def _rebuilt(cls: type[SealedChatModel], given: dict[str, Any], headers: tuple[str, ...] = ()) -> SealedChatModel:
-    if headers:
-        msg = "An unpickled %s lacks its default_headers (%s), which pickles do not hold; give it them again"
-        _logger.warning(msg, cls.__name__, ", ".join(headers))
-    return cls(**given)

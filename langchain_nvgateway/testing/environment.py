@@ -30,9 +30,9 @@ def forget_everything() -> None:
     if f"{_PACKAGE}.chat_models" not in sys.modules:
         return  # No model has been built here, and none shall be loaded for this.
     from ..chat_models.learned import forget_learned
-    from ..chat_models.sealed_chat_model import _shared_http
+    from ..chat_models.shared_http import shared_http
     from ..starfleet.sharing import clear_shared_providers
 
-    _shared_http.cache_clear()
+    shared_http.cache_clear()
     clear_shared_providers()
     forget_learned()

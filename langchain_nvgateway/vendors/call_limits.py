@@ -14,7 +14,7 @@ from typing import Protocol
 
 from langchain_core.outputs import ChatGenerationChunk
 
-from ..chat_models.sealed_chat_model import MOST_TIMEOUTS, NO_LIMIT_SECONDS
+from ..chat_models.time_limits import MOST_TIMEOUTS, NO_LIMIT_SECONDS
 from ..deadlines import Deadline
 
 __all__ = ["CallLimits", "Closable", "current_limits"]

@@ -20,8 +20,8 @@ from pydantic import SecretStr
 from ..chat_models.call_flow import LONGEST_RETRY_AFTER, MAX_REPLY_BYTES, ReadBody, Send, Wait
 from ..chat_models.payloads import OwnHeaders
 from ..chat_models.request_path import _aread_body, _read_body
-from ..chat_models.sealed_chat_model import NO_LIMIT_SECONDS
 from ..chat_models.service_errors import Call, error_without_answer, redacted_headers
+from ..chat_models.time_limits import NO_LIMIT_SECONDS
 from ..errors import InvalidResponseError
 from ..failures import retry_after_seconds
 from ..redaction import redact

@@ -16,7 +16,10 @@ from pydantic import SecretStr, model_validator
 from ..chat_models.credentials import KeyCredential
 from ..chat_models.outlet_fields import OutletFields
 from ..chat_models.payloads import OwnHeaders, own_headers_of
-from ..chat_models.sealed_chat_model import NO_LIMIT_SECONDS, Stop, _positive, _rebuilt, _shared_http
+from ..chat_models.pickling import rebuilt
+from ..chat_models.sealed_chat_model import Stop
+from ..chat_models.shared_http import shared_http
+from ..chat_models.time_limits import seconds_of
 from ..chat_models.token_counts import OfflineTokenCounts
 from ..egress import checked_url
 from ..errors import ConfigurationError, NVGatewayError
@@ -98,7 +101,7 @@ class SealedVendorModel(OfflineTokenCounts, OutletFields, BaseChatModel):
     def _seal(self) -> Seal:
         key: SecretStr = getattr(self, self._key_field)
         headers = own_headers_of(OwnHeaders(getattr(self, self._headers_field) or {}))
-        return Seal(_shared_http(frozenset({getattr(self, self._url_field)}), self._outlet()), key, headers)
+        return Seal(shared_http(frozenset({getattr(self, self._url_field)}), self._outlet()), key, headers)
 
     # -- One call --------------------------------------------------------------------------------------------
 
@@ -177,10 +180,7 @@ class SealedVendorModel(OfflineTokenCounts, OutletFields, BaseChatModel):
             "max_retries": self.max_retries,
         }
         given = {name: kwargs.pop(name, value) for name, value in own.items()}
-        timeout, first_token = (
-            NO_LIMIT_SECONDS if given[name] is None else _positive(given[name], name)
-            for name in ("timeout", "first_token_timeout")
-        )
+        timeout, first_token = (seconds_of(given[name], name) for name in ("timeout", "first_token_timeout"))
         retries = given["max_retries"] or 0
         if not isinstance(retries, int) or retries < 0:
             msg = f"max_retries is {retries!r}; give 0 or more."
@@ -200,7 +200,7 @@ class SealedVendorModel(OfflineTokenCounts, OutletFields, BaseChatModel):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickled without secrets, so that it can be built again only by somebody who adds the key.
-        return _rebuilt, (type(self), self._given(without=self._secret_fields | self._secrets_of_outlet()))
+        return rebuilt, (type(self), self._given(without=self._secret_fields | self._secrets_of_outlet()))
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """Return a model with the same settings; SDK clients cannot be copied, connections are shared."""

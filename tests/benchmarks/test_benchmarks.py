@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from langchain_nvgateway.chat_models.service_errors import OutageError
+from langchain_nvgateway.chat_models.error_classes import OutageError
 
 from .answers import ARGUMENTS, WORDS
 from .catalogue import ROWS, chosen

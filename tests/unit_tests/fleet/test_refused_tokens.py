@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from langchain_nvgateway import ChatNVGateway, StarfleetTokenProvider
-from langchain_nvgateway.chat_models.service_errors import UnauthorizedError
+from langchain_nvgateway.chat_models.error_classes import UnauthorizedError
 from langchain_nvgateway.emulator import Emulator
 from langchain_nvgateway.fleet import Fleet
 

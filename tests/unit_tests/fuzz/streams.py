@@ -15,8 +15,8 @@ from langchain_nvgateway import ChatNIM, InvalidResponseError, NVGatewayError
 from langchain_nvgateway.answers import PLAIN, Contract
 from langchain_nvgateway.chat_models.assembly import chat_result
 from langchain_nvgateway.chat_models.call_flow import Completion
-from langchain_nvgateway.chat_models.chunk_reader import OpenStream
 from langchain_nvgateway.chat_models.envelopes import checked_completion
+from langchain_nvgateway.chat_models.open_stream import OpenStream
 from langchain_nvgateway.chat_models.payloads import RequestParts
 from langchain_nvgateway.chat_models.service_errors import Call
 from langchain_nvgateway.deadlines import Deadline

@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 import pytest
 
 from langchain_nvgateway import ChatNIM, ModelManager, NVGatewayError, NVGatewaySettings, StreamInterruptedError
-from langchain_nvgateway.chat_models.chunk_reader import ChunkReader, OpenStream
+from langchain_nvgateway.chat_models.chunk_reader import ChunkReader
+from langchain_nvgateway.chat_models.open_stream import OpenStream
 from langchain_nvgateway.chat_models.service_errors import Call
 from langchain_nvgateway.deadlines import Deadline
 from langchain_nvgateway.emulator import Emulator, Reply

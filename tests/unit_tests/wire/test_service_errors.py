@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from langchain_core import exceptions as langchain
 
 from langchain_nvgateway import errors
-from langchain_nvgateway.chat_models import service_errors
+from langchain_nvgateway.chat_models import error_classes
 from langchain_nvgateway.chat_models.service_errors import (
     Call,
     error_from_answer,
@@ -254,10 +254,10 @@ def test_every_class_survives_pickles_with_its_data() -> None:
     """Also those that no other test of this file meets."""
     kinds = [
         kind
-        for kind in vars(service_errors).values()
+        for kind in vars(error_classes).values()
         if isinstance(kind, type)
         and issubclass(kind, errors.NVGatewayError)
-        and kind.__module__ == service_errors.__name__
+        and kind.__module__ == error_classes.__name__
     ]
     assert len(kinds) == 25
     for kind in kinds:

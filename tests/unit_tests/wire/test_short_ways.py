@@ -18,8 +18,9 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_nvgateway import ChatNIM
 from langchain_nvgateway.chat_models import chunk_reader
 from langchain_nvgateway.chat_models.assembly import StreamAssembly
-from langchain_nvgateway.chat_models.chunk_reader import ChunkReader, OpenStream
+from langchain_nvgateway.chat_models.chunk_reader import ChunkReader
 from langchain_nvgateway.chat_models.envelopes import checked_chunk, has_content, is_error, plain_text
+from langchain_nvgateway.chat_models.open_stream import OpenStream
 from langchain_nvgateway.chat_models.payloads import request_parts
 from langchain_nvgateway.chat_models.service_errors import Call
 from langchain_nvgateway.chat_models.text_chunks import TextChunks
