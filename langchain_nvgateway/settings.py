@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,8 +19,9 @@ from pydantic_settings import (
 )
 
 from .errors import ConfigurationError
+from .misspelt import warn_of_misspelt
 from .redis_url import wrong_with
-from .roles import PROVIDERS, role_key
+from .roles import DEFAULT_MODELS, PROVIDERS, role_key
 
 __all__ = ["NVGatewaySettings", "settings_from"]
 
@@ -171,11 +173,12 @@ class NVGatewaySettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Add the variables whose names hold the name of a role."""
+        """Add the variables whose names hold the name of a role, and tell those that are none of ours."""
         for source in (env_settings, dotenv_settings):
             if isinstance(source, EnvSettingsSource):
                 # A variable that is blank is as good as not set.
                 source.env_vars = {name: value for name, value in source.env_vars.items() if value and value.strip()}
+                warn_of_misspelt(source.env_vars, _variables())
         roles = _RoleModelsSource(settings_cls, env_settings, dotenv_settings)
         return init_settings, env_settings, dotenv_settings, roles
 
@@ -296,9 +299,19 @@ def _named(error: ValidationError) -> ConfigurationError:
     return ConfigurationError(f"Malformed setting. {'; '.join(problems)}.", setting=setting)
 
 
+@cache
+def _variables() -> frozenset[str]:
+    """Return the names of all variables, with those of the roles that have models anyway."""
+    roles = {f"NVGATEWAY_{role.upper()}_MODELS" for role in DEFAULT_MODELS}
+    settings = NVGatewaySettings.model_fields.keys() - {"role_models"}
+    return frozenset(roles | {alias.upper() for name in settings for alias in _aliases(name)})
+
+
 def _alias(name: str) -> str:
     """Return the name that pydantic knows a setting by."""
+    return _aliases(name)[0]
+
+
+def _aliases(name: str) -> list[str]:
     alias = NVGatewaySettings.model_fields[name].validation_alias
-    if isinstance(alias, AliasChoices):
-        return str(alias.choices[0])
-    return alias if isinstance(alias, str) else name
+    return [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else [str(alias or name)]

@@ -27,6 +27,10 @@ def clear_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def forget_everything() -> None:
     """Forget connections, tokens and what was learned of models, as if the process had just begun."""
+    if f"{_PACKAGE}.misspelt" in sys.modules:
+        from ..misspelt import forget_misspelt
+
+        forget_misspelt()
     if f"{_PACKAGE}.chat_models" not in sys.modules:
         return  # No model has been built here, and none shall be loaded for this.
     from ..chat_models.learned import forget_learned
