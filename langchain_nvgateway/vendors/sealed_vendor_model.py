@@ -19,7 +19,7 @@ from ..chat_models.payloads import OwnHeaders, own_headers_of
 from ..chat_models.pickling import rebuilt
 from ..chat_models.sealed_chat_model import Stop
 from ..chat_models.shared_http import shared_http
-from ..chat_models.time_limits import seconds_of
+from ..chat_models.time_limits import LIMITS, seconds_of
 from ..chat_models.token_counts import OfflineTokenCounts
 from ..egress import checked_url
 from ..errors import ConfigurationError, NVGatewayError
@@ -195,7 +195,9 @@ class SealedVendorModel(OfflineTokenCounts, OutletFields, BaseChatModel):
         return False
 
     def _get_llm_string(self, stop: Stop = None, **kwargs: Any) -> str:
-        # The key of LangChain's cache: the same model name on two endpoints is not the same model.
+        # The key of LangChain's cache: the same model name on two endpoints is not the same model, and a limit of
+        # time is no part of the question.
+        kwargs = {name: value for name, value in kwargs.items() if name not in LIMITS}
         return f"{getattr(self, self._url_field)} {super()._get_llm_string(stop=stop, **kwargs)}"
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+from langchain_core.caches import InMemoryCache
 
 from langchain_nvgateway import ConfigurationError, InvalidResponseError
 from langchain_nvgateway.failures import FailureKind, failure_of
@@ -120,3 +121,11 @@ def test_a_stream_that_never_ends_is_given_up(vendor: Vendor, call_stream: Call,
     with soon(12.0):
         failure = failure_in(call_stream, vendor.model(timeout=0.2, first_token_timeout=5.0))
     assert failure_of(failure).kind is FailureKind.AVAILABILITY
+
+
+def test_limits_are_no_part_of_a_question(vendor: Vendor) -> None:
+    """A role gives each call what is left of its time; LangChain's cache has the answer all the same."""
+    model = vendor.model(cache=InMemoryCache())
+    texts = [model.invoke("hello", timeout=seconds, first_token_timeout=seconds).text for seconds in (20.0, 19.9)]
+    assert texts == ["Hello there"] * 2
+    assert len(vendor.server.requests) == 1
