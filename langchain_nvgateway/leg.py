@@ -11,6 +11,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
 from .breaker import BreakerState, CircuitBreaker, Permit
+from .chat_models.time_limits import MOST_TIMEOUTS
 from .errors import CircuitOpenError
 from .failures import Failure, FailureKind
 from .history import clean_history, dialect_of
@@ -199,6 +200,15 @@ class Leg:
         own = getattr(self.chat_model, "first_token_timeout", None)
         limits = {"first_token_timeout": seconds if own is None else min(own, seconds), "timeout": silence_seconds}
         return {**limits, "unseen_timeout": seconds} if self.judges_answers else limits
+
+    def longest_pause(self, silence_seconds: float) -> float:
+        """Return the seconds that may go by between two chunks once something of a stream was seen.
+
+        Args:
+            silence_seconds: How long the service may say nothing.
+        """
+        # Models that hold back calls say nothing while a long one comes, and see for themselves whether it still does.
+        return MOST_TIMEOUTS * silence_seconds if self.takes_timeout and self.judges_answers else silence_seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,8 +79,7 @@ class RoleCall:
             watch = self._watch_of_whole(turn, run, messages)
             failure: BaseException
             try:
-                async with asyncio.timeout(self.route.seconds_left()):
-                    raw = await self._aasked(turn, config, watch, messages)
+                raw = await self._aasked(turn, config, watch, messages)
                 if not isinstance(self.binding, SchemaBinding):
                     return self._told(turn, run, raw, watch, messages)
                 parsed = None
@@ -151,9 +150,10 @@ class RoleCall:
                     turn.leg.conversation(self.messages), config, **self._stream_kwargs(turn)
                 )
                 surrounding = Surrounding(config)
+                longest = turn.leg.longest_pause(self.silence_seconds)
                 async with aclosing(cast("AsyncGenerator[AIMessage, None]", stream)) as said, Pauses() as pauses:
                     while True:
-                        seconds = self.silence_seconds if watch.has_shown else self.route.seconds_left()
+                        seconds = longest if watch.has_shown else self.route.seconds_left()
                         with surrounding:
                             message = await pauses.wait(anext(said, None), seconds)
                         if message is None:
@@ -228,16 +228,16 @@ class RoleCall:
         """Do what `_asked` does."""
         runnable, kwargs = turn.attached.runnable, self._kwargs(turn)
         if watch is None:
-            with Surrounding(config):
-                return self._checked(
-                    turn, await runnable.ainvoke(turn.leg.conversation(self.messages), config, **kwargs)
-                )
+            async with asyncio.timeout(self.route.seconds_left()):
+                with Surrounding(config):
+                    raw = await runnable.ainvoke(turn.leg.conversation(self.messages), config, **kwargs)
+                return self._checked(turn, raw)
         failure = None
         try:
-            async for message in astream_within(
-                config, runnable.astream(turn.leg.conversation(self.messages), config, **kwargs)
-            ):
-                messages.show(watch.add(messages.with_one_id(message)))
+            stream = runnable.astream(turn.leg.conversation(self.messages), config, **kwargs)
+            async with asyncio.timeout(self.route.seconds_left()):
+                async for message in astream_within(config, stream):
+                    messages.show(watch.add(messages.with_one_id(message)))
         except BaseException as error:  # noqa: BLE001 - the watch says what it is
             failure = error
         turn.usage = watch.usage
@@ -290,7 +290,9 @@ class RoleCall:
 
     def _stream_kwargs(self, turn: Turn) -> dict[str, Any]:
         limits = turn.leg.stream_limits(self.route.seconds_left(), silence_seconds=self.silence_seconds)
-        return {**self.kwargs, **limits}
+        # What the role holds back to the end, its leg takes for seen.
+        whole = self._whole(turn) if self.hold == "all" else {}
+        return {**self.kwargs, **limits, **whole}
 
 
 def _is_streamed(turn: Turn, run: Run | None) -> bool:

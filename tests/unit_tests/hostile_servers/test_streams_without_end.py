@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 from collections.abc import Iterable, Iterator
@@ -15,7 +16,7 @@ from langchain_nvgateway import AllProvidersFailedError, ModelManager, NVGateway
 from ..chat_models.raw_server import chunk
 from .attacks import STREAM
 from .hostile_server import HostileServer, Play, attacking
-from .test_hostile_servers import ask, look_up
+from .test_hostile_servers import ask, look_up, told
 
 PATIENCE = 8.0
 """Seconds; without its limit, each call here takes twice as many and more."""
@@ -38,6 +39,7 @@ def arguments(text: str, name: str | None = None) -> dict[str, Any]:
 
 BEGINNING = chunk(arguments('{"name": "', "look_up"))
 MORE = chunk(arguments("x"))
+WORDS = chunk({"content": "I look. "})
 
 HELD: dict[str, Play] = {
     "thoughts": dripping(again=chunk({"reasoning_content": "hm "})),
@@ -60,13 +62,35 @@ def role_of(settings: dict[str, Any]) -> Iterator[Any]:
     """Make the model of a role whose NIM is a hostile server."""
     made: list[ModelManager] = []
 
-    def build(server: HostileServer) -> Any:
+    def build(server: HostileServer, **settings_of_role: Any) -> Any:
         made.append(ModelManager(NVGatewaySettings(**settings, nvidia_nim_base_url=f"{server.origin}/v1")))
-        return made[-1].model("planner").bind_tools([look_up])
+        return made[-1].model("planner", **settings_of_role).bind_tools([look_up])
 
     yield build
     for manager in made:
         manager.close()
+
+
+def graph_of(role: Any, style: str) -> Any:
+    """Build a graph with one node, which asks for a whole answer."""
+
+    async def aplan(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [await role.ainvoke(state["messages"])]}
+
+    graph = StateGraph(MessagesState)
+    graph.add_node("planner", aplan if style == "astream" else lambda state: {"messages": [role.invoke("hello")]})
+    graph.add_edge(START, "planner").add_edge("planner", END)
+    return graph.compile()
+
+
+def watched(graph: Any, style: str) -> list[Any]:
+    """Return what is shown of the messages in a graph."""
+    question, mode = {"messages": [("user", "hello")]}, {"stream_mode": "messages"}
+
+    async def shown() -> list[Any]:
+        return [message async for message, _ in graph.astream(question, **mode)]
+
+    return asyncio.run(shown()) if style == "astream" else [message for message, _ in graph.stream(question, **mode)]
 
 
 @pytest.mark.parametrize("style", ["stream", "astream", "invoke", "ainvoke"])
@@ -80,18 +104,50 @@ def test_what_is_held_back_does_not_prolong_a_call(name: str, style: str, role_o
     assert time.monotonic() - start < PATIENCE
 
 
-def test_whole_answer_that_is_watched_is_over_in_time(role_of: Any) -> None:
+@pytest.mark.parametrize("style", ["stream", "astream"])
+def test_whole_answer_that_is_watched_is_over_in_time(style: str, role_of: Any) -> None:
     """Also where its watcher has seen words before a call that never ends: nobody but the watcher wants a stream."""
     start = time.monotonic()
-    with attacking(dripping(chunk({"content": "I look. "}), BEGINNING, again=MORE)) as server:
-        role = role_of(server)
-        graph = StateGraph(MessagesState)
-        graph.add_node("planner", lambda state: {"messages": [role.invoke(state["messages"])]})
-        graph.add_edge(START, "planner").add_edge("planner", END)
-        with pytest.raises(AllProvidersFailedError):
-            list(graph.compile().stream({"messages": [("user", "hello")]}, stream_mode="messages"))
+    with attacking(dripping(WORDS, BEGINNING, again=MORE)) as server, pytest.raises(AllProvidersFailedError):
+        watched(graph_of(role_of(server), style), style)
 
     assert time.monotonic() - start < PATIENCE
+
+
+@pytest.mark.parametrize("style", ["stream", "astream"])
+def test_whole_answer_that_is_watched_counts_also_if_its_stream_goes_on_behind_it(style: str, role_of: Any) -> None:
+    """The time is over after the finish reason, so nothing is missing."""
+    with attacking(dripping(WORDS, chunk({}, "stop"), again=b": still here\n\n")) as server:
+        shown = watched(graph_of(role_of(server), style), style)
+
+    assert "".join(message.text for message in shown) == "I look. "
+
+
+@pytest.mark.parametrize("style", ["stream", "astream"])
+def test_role_that_holds_everything_back_is_over_in_time(style: str, role_of: Any) -> None:
+    """What its model shows, the reader of the role does not see."""
+    start = time.monotonic()
+    with attacking(dripping(WORDS, BEGINNING, again=MORE)) as server, pytest.raises(AllProvidersFailedError):
+        ask(role_of(server, hold="all"), style)
+
+    assert time.monotonic() - start < PATIENCE
+
+
+@pytest.mark.parametrize("style", ["stream", "astream"])
+def test_call_behind_visible_words_may_take_long(style: str, role_of: Any) -> None:
+    """While its pieces come, the service is not silent, although nothing more can be seen."""
+
+    def play(server: HostileServer) -> Iterator[bytes]:
+        yield from (STREAM, WORDS, BEGINNING)
+        for _ in range(15):
+            server.is_over.wait(0.1)
+            yield MORE
+        yield chunk(arguments('"}'), "tool_calls")
+
+    with attacking(play) as server:
+        answer = told(role_of(server), style)
+
+    assert [call["args"] for call in getattr(answer, "tool_calls", [])] == [{"name": "x" * 15}], answer
 
 
 @pytest.mark.parametrize("style", ["stream", "astream"])
