@@ -46,7 +46,8 @@ def test_what_flows_ends_before_the_call(preamble: str, data: st.DataObject) -> 
     for piece in pieces_of(text, data):
         come += piece
         shown = shown if watch.add(piece) else come
-    if is_leaked_call(preamble + call, OFFERED) and is_leaked_call(text, OFFERED):
+    # What comes behind a call may turn it into a text about one, which flows, and then be a call itself.
+    if all(is_leaked_call(text[:end], OFFERED) for end in range(len(preamble + call), len(text) + 1)):
         assert preamble.startswith(shown.rstrip())
 
 
