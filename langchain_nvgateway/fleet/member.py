@@ -135,6 +135,9 @@ class Member:
         step = next_step(own, self._standing, wants=self._wants, is_view_old=is_view_old, is_idle=is_idle)
         if step.verb == "release" and not breaker.unless_probing(self._give_up_right):
             step = Step("claim", step.base, own)
+        if step.verb == "glance" and self._heard_at == -math.inf:
+            # Nothing may have been written since the last look of the others, but this one has seen nothing yet.
+            step = Step("look", step.base, own)
         self._step = step
         return step
 

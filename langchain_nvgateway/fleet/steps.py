@@ -12,6 +12,14 @@ __all__ = ["Answer", "Holder", "Step", "Verb", "answer_from", "answers_from", "a
 
 _CLOSED = SharedCircuit()
 
+_LONGEST_MOMENT = 64
+"""Bytes of the moment of the last write."""
+
+_MOST = 10**15
+"""Milliseconds and generations beyond that are not the script's."""
+
+_MOST_OPENINGS = 1000
+
 Verb = Literal["glance", "look", "open", "close", "reset", "claim", "release"]
 """What a process does with a circuit.
 
@@ -78,7 +86,10 @@ def answers_from(reply: Any, *, count: int) -> tuple[bytes, list[Answer | None]]
     """
     if not isinstance(reply, list) or len(reply) != 2 or not isinstance(reply[1], list) or len(reply[1]) != count:
         raise ValueError("not a reply of the script")
-    return bytes(reply[0]), [answer_from(part) for part in reply[1]]
+    moment = reply[0]
+    if not isinstance(moment, bytes) or len(moment) > _LONGEST_MOMENT:
+        raise ValueError("not a moment of the script")
+    return moment, [answer_from(part) for part in reply[1]]
 
 
 def answer_from(reply: Any) -> Answer | None:
@@ -96,15 +107,23 @@ def answer_from(reply: Any) -> Answer | None:
     done, generation, state, left, length, openings, since, holder, hold_left, want = reply
     is_open = state in (b"open", "open")
     # One that was closed by hand remembers nothing of earlier openings.
-    closed_for = None if is_open or not int(openings) else int(since) / 1000
+    closed_for = None if is_open or not int(openings) else _seconds(since)
     circuit = SharedCircuit(
         BreakerState.OPEN if is_open else BreakerState.CLOSED,
-        openings=int(openings),
-        open_for=int(length) / 1000,
-        seconds_left=int(left) / 1000 if is_open else 0.0,
+        openings=_bounded(openings, _MOST_OPENINGS),
+        open_for=_seconds(length),
+        seconds_left=_seconds(left) if is_open else 0.0,
         closed_for=closed_for,
     )
-    return Answer(bool(done), int(generation), circuit, Holder(int(holder)), int(hold_left) / 1000, bool(want))
+    return Answer(bool(done), _bounded(generation), circuit, Holder(int(holder)), _seconds(hold_left), bool(want))
+
+
+def _bounded(number: Any, most: int = _MOST) -> int:
+    return min(max(int(number), 0), most)
+
+
+def _seconds(milliseconds: Any) -> float:
+    return _bounded(milliseconds) / 1000
 
 
 def _ms(seconds: float) -> str:

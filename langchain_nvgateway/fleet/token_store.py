@@ -25,6 +25,9 @@ Call = Callable[[Script, list[str], list[Any], Callable[[Any], Any]], Any]
 _LOOKS = 3
 """Tokens in a row that cannot be opened, after which this process leaves the others alone."""
 
+_LATEST_MS = 10**15
+"""No server's clock says more."""
+
 
 class FleetTokens:
     """Where the providers of this process find the tokens of others.
@@ -101,8 +104,10 @@ def _checked(reply: Any) -> list[Any]:
         ValueError: It is none.
     """
     has_token = isinstance(reply, list) and reply[:1] == [b"token"]
-    if not isinstance(reply, list) or len(reply) != (4 if has_token else 2) or int(reply[1]) <= 0:
+    if not isinstance(reply, list) or len(reply) != (4 if has_token else 2):
         raise ValueError("not a reply of the script")
+    if not 0 < int(reply[1]) < _LATEST_MS:
+        raise ValueError("not a time of the script")
     if has_token and not isinstance(reply[2], bytes):
         raise ValueError("not a token of the script")
     return reply
