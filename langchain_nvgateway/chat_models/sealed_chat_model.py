@@ -21,7 +21,7 @@ from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableConfig
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from ..answers import schema_of
 from ..deadlines import Deadline
@@ -88,6 +88,8 @@ class SealedChatModel(OfflineTokenCounts, OutletFields, UnwatchedCalls):
 
     single_tool_call: bool = False
     """The model takes one tool call per turn: turns with several are split. Found out by itself otherwise."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # What is of the wrong type may be a secret all the same.
 
     service: ClassVar[str]
     """Name of the service in messages."""

@@ -11,7 +11,7 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from pydantic import SecretStr, model_validator
+from pydantic import ConfigDict, SecretStr, model_validator
 
 from ..chat_models.credentials import KeyCredential
 from ..chat_models.outlet_fields import OutletFields
@@ -47,6 +47,8 @@ class SealedVendorModel(OfflineTokenCounts, OutletFields, BaseChatModel):
 
     max_retries: int = 1
     """How often a failure that a retry may help is tried again, with jitter, as `Retry-After` asks."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # What is of the wrong type may be a secret all the same.
 
     service: ClassVar[str]
     """Name of the service in messages."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 
 import pytest
+from pydantic import SecretStr, ValidationError
 
 from langchain_nvgateway import ChatNIM, ChatNVGateway, ConfigurationError, NVGatewaySettings
 from langchain_nvgateway.starfleet import StarfleetTokenProvider
@@ -90,3 +92,30 @@ def test_provider_of_tokens(broken: dict[str, Any], world: World) -> None:
     with pytest.raises(ConfigurationError) as caught:
         StarfleetTokenProvider(url, CANARIES["client id"], CANARIES["client secret"], **broken)
     _assert_nothing_shows(world, caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "name"),
+    [
+        (ChatNIM, "default_headers", "header"),
+        (ChatNIM, "api_key", "NIM key"),
+        (ChatNIM, "proxy", "proxy password"),
+        (ChatNVGateway, "starfleet_secret", "client secret"),
+    ],
+)
+def test_secret_of_the_wrong_type(kind: Any, field: str, name: str, world: World) -> None:
+    """Is not shown by the error that says which type is right."""
+    wrong = CANARIES[name] if field == "default_headers" else [CANARIES[name]]
+    with pytest.raises((ValidationError, ConfigurationError)) as caught:
+        kind(**{**GIVEN[kind], field: wrong})
+    error = caught.value
+    assert world.found_in("".join([str(error), repr(error), *traceback.format_exception(error)])) == []
+
+
+@pytest.mark.parametrize("provider", KEYS)
+def test_vendors_secret_of_the_wrong_type(provider: str, world: World) -> None:
+    """As little."""
+    with pytest.raises((ValidationError, ConfigurationError)) as caught:
+        vendor_model(provider, "fake-model", api_key=SecretStr("fake-key"), proxy=[CANARIES["proxy password"]])
+    error = caught.value
+    assert world.found_in("".join([str(error), repr(error), *traceback.format_exception(error)])) == []
