@@ -15,8 +15,8 @@ _CLOSED = SharedCircuit()
 _LONGEST_MOMENT = 64
 """Bytes of the moment of the last write."""
 
-_MOST = 10**15
-"""Milliseconds and generations beyond that are not the script's."""
+_MOST = 2**53
+"""Beyond that Lua's numbers have gaps. (Generations are microseconds of the clock at least.)"""
 
 _MOST_OPENINGS = 1000
 
