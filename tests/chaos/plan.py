@@ -33,6 +33,9 @@ PHASES: tuple[tuple[str, float, float], ...] = (
 TOKENS_BETWEEN_FAULTS = 1
 TOKENS_BETWEEN_REFUSALS = 4
 
+CALLS_FOR_REFUSALS = 2_000
+"""In shorter runs no credentials are refused: that counts for half a minute, which would be all of the run."""
+
 ADJUSTED = {
     # Long enough that no client waits for the end, short enough to be over soon.
     "slow_drip": Fault("slow_drip", interval=0.3),
@@ -182,6 +185,8 @@ class Plan:
     @cached_property
     def token_refusals(self) -> Sequence[str | None]:
         """What token requests meet of those whose clocks jump."""
+        if self.calls < CALLS_FOR_REFUSALS:
+            return [None]
         return self._with_pauses(TOKEN_REFUSALS, TOKENS_BETWEEN_REFUSALS)
 
     def _with_pauses(self, faults: Iterable[str], pauses: int) -> list[str | None]:
